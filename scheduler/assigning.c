@@ -1,0 +1,146 @@
+/* assigning.c - gives work to workers that can take more. */
+#include "scheduler_private.h"
+
+/* Queued items looked at when the first ones wait for other workers than those that are free. */
+enum { ITEMS_LOOKED_AT = 8 };
+
+void assigning_queue(struct scheduler *scheduler, enum work work, struct range range)
+{
+    struct work_item item = {.work = work, .range = range, .avoid = WORKER_NONE};
+    const struct trouble *trouble = state_find_trouble(scheduler->state, work, range);
+    if (trouble != NULL) {
+        item.ready_ns = trouble->not_before_ns;
+        item.avoid = trouble->last_worker;
+    }
+    work_queue_put(&scheduler->queue, &item);
+}
+
+void assigning_queue_elsewhere(struct scheduler *scheduler, const struct assignment *returned)
+{
+    struct work_item item = {
+        .work = returned->work, .range = returned->range, .avoid = returned->worker};
+    work_queue_put(&scheduler->queue, &item);
+}
+
+struct observed_worker *assigning_find_worker(struct scheduler *scheduler, enum hunger hunger_min,
+                                              uint32_t avoid)
+{
+    struct observations *observations = &scheduler->observations;
+    const struct observed_worker *avoided = observed_worker_find(observations, avoid);
+    bool is_able = avoided != NULL && avoided->is_joined && avoided->slot_count > 0;
+    bool has_others = observations->able_worker_count > (is_able ? 1 : 0);
+    for (enum hunger hunger = HUNGER_IDLE; hunger >= hunger_min; hunger--) {
+        struct observed_worker *worker = TAILQ_FIRST(&observations->hungry[hunger]);
+        if (worker != NULL && worker->rank == avoid && has_others)
+            worker = TAILQ_NEXT(worker, by_hunger);
+        if (worker != NULL)
+            return worker;
+    }
+    return NULL;
+}
+
+void assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned)
+{
+    uint64_t assignment_count =
+        state_find_worker(scheduler->state, assigned->worker)->assignment_count;
+    uint64_t seq =
+        scheduler_emit(scheduler, (struct fact){.kind = FACT_ASSIGNED, .as.assigned = *assigned});
+    struct outstanding *outstanding =
+        outstanding_add(&scheduler->observations, state_find_assignment(scheduler->state, seq),
+                        assignment_count, scheduler->now_ns);
+    endgame_add(scheduler, outstanding);
+    workers_update_load(scheduler, assigned->worker);
+    observed_worker_served(&scheduler->observations,
+                           observed_worker_get(&scheduler->observations, assigned->worker));
+    scheduler_add_effect(scheduler, (struct effect){.kind = EFFECT_ASSIGN,
+                                                    .after_seq = scheduler_admission_seq(scheduler),
+                                                    .worker = assigned->worker,
+                                                    .assignment = seq,
+                                                    .work = assigned->work,
+                                                    .range = assigned->range,
+                                                    .attempt = assigned->attempt});
+}
+
+/* Things may have changed since an item was queued. */
+static bool is_wanted(const struct scheduler *scheduler, const struct work_item *item)
+{
+    enum phase phase = state_phase(scheduler->state);
+    const struct trouble *trouble;
+    switch (item->work) {
+    case WORK_SPLIT:
+        return phase == PHASE_NEW && !scheduler->is_split_reported;
+    case WORK_RUN:
+        trouble = state_find_trouble(scheduler->state, WORK_RUN, item->range);
+        return trouble != NULL && trouble->assignment == 0;
+    case WORK_MERGE:
+        return merging_is_wanted(scheduler, item->range);
+    case WORK_FINISH:
+        return phase == PHASE_FINISHING;
+    }
+    return false;
+}
+
+static void drop_item(struct scheduler *scheduler, struct work_item *item)
+{
+    if (item->work == WORK_MERGE)
+        range_set_remove(&scheduler->merging, item->range);
+    work_queue_remove(&scheduler->queue, item);
+}
+
+static void assign_item(struct scheduler *scheduler, uint32_t worker, struct work_item *item)
+{
+    const struct trouble *trouble = state_find_trouble(scheduler->state, item->work, item->range);
+    const struct fact_assigned assigned = {.worker = worker,
+                                           .work = item->work,
+                                           .range = item->range,
+                                           .attempt = trouble != NULL ? trouble->attempts + 1 : 1};
+    work_queue_remove(&scheduler->queue, item);
+    assigning_assign(scheduler, &assigned);
+}
+
+static bool place_item(struct scheduler *scheduler)
+{
+    struct work_item *item = work_queue_first(&scheduler->queue);
+    for (int looked_at = 0; item != NULL && looked_at < ITEMS_LOOKED_AT; looked_at++) {
+        struct work_item *next = work_queue_next(item);
+        if (!is_wanted(scheduler, item)) {
+            drop_item(scheduler, item);
+            return true;
+        }
+        const struct observed_worker *worker =
+            assigning_find_worker(scheduler, HUNGER_PREFETCH, item->avoid);
+        if (worker != NULL) {
+            assign_item(scheduler, worker->rank, item);
+            return true;
+        }
+        item = next;
+    }
+    return false;
+}
+
+static bool place_open_range(struct scheduler *scheduler)
+{
+    const struct range_set *open = state_open(scheduler->state);
+    const struct observed_worker *worker =
+        assigning_find_worker(scheduler, HUNGER_PREFETCH, WORKER_NONE);
+    struct range first_open;
+    if (worker == NULL || !range_set_find_from(open, 0, &first_open))
+        return false;
+    const struct fact_assigned assigned = {
+        .worker = worker->rank,
+        .work = WORK_RUN,
+        .range = pacing_choose(&scheduler->config,
+                               observed_worker_pace(&scheduler->observations, worker), first_open,
+                               open->task_count, state_slot_count(scheduler->state)),
+        .attempt = 1};
+    assigning_assign(scheduler, &assigned);
+    return true;
+}
+
+void assigning_fill(struct scheduler *scheduler)
+{
+    work_queue_wake(&scheduler->queue, scheduler->now_ns);
+    while (observations_has_hungry(&scheduler->observations) &&
+           (place_item(scheduler) || place_open_range(scheduler)))
+        continue;
+}

@@ -1,0 +1,212 @@
+/* endgame.c - keeps idle slots busy when nothing is open: the policy of the end of a job.
+ *
+ * First the unstarted ends of ranges are taken back, those that should end last before others. When
+ * nothing can be taken back, copies of late assignments run elsewhere; the first result wins. So no
+ * slow or silent worker holds the job. */
+#include "scheduler_private.h"
+
+#include "rb.h"
+
+/* An assignment is late after so many times its expected time ... */
+enum { LATE_FACTOR = 2 };
+/* ... but not before so many range targets, which is also how long an answer is waited for. */
+enum { PATIENCE_TARGETS = 4 };
+
+static int compare_order(const struct outstanding *a, const struct outstanding *b)
+{
+    int order = RB_COMPARE(a->order_ns, b->order_ns);
+    return order != 0 ? order : RB_COMPARE(a->seq, b->seq);
+}
+
+RB_GENERATE_PRIVATE(take_back_tree, outstanding, by_order, compare_order)
+RB_GENERATE_PRIVATE(copy_tree, outstanding, by_order, compare_order)
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t patience_ns(const struct scheduler *scheduler)
+{
+    return PATIENCE_TARGETS * scheduler->config.range_target_ns;
+}
+
+/* The time from which a copy makes sense. */
+static uint64_t late_ns(const struct scheduler *scheduler, const struct outstanding *outstanding)
+{
+    uint64_t allowed_ns = patience_ns(scheduler);
+    if (outstanding->expected_ns == 0)
+        allowed_ns = later(allowed_ns, scheduler->config.lost_after_ns);
+    else
+        allowed_ns =
+            later(allowed_ns, LATE_FACTOR * (outstanding->end_ns - outstanding->assigned_ns));
+    return outstanding->assigned_ns + allowed_ns;
+}
+
+void endgame_remove(struct scheduler *scheduler, struct outstanding *outstanding)
+{
+    struct endgame *endgame = &scheduler->endgame;
+    switch (outstanding->hurry) {
+    case HURRY_TAKE_BACK:
+        RB_REMOVE(take_back_tree, &endgame->take_backs, outstanding);
+        break;
+    case HURRY_ASKED:
+        TAILQ_REMOVE(&endgame->asked, outstanding, by_asked);
+        endgame->asked_count--;
+        break;
+    case HURRY_COPY:
+        RB_REMOVE(copy_tree, &endgame->copies, outstanding);
+        break;
+    case HURRY_NONE:
+        break;
+    }
+    outstanding->hurry = HURRY_NONE;
+}
+
+static void set_hurry(struct scheduler *scheduler, struct outstanding *outstanding,
+                      enum hurry hurry)
+{
+    struct endgame *endgame = &scheduler->endgame;
+    endgame_remove(scheduler, outstanding);
+    outstanding->hurry = hurry;
+    switch (hurry) {
+    case HURRY_TAKE_BACK:
+        outstanding->order_ns = outstanding->end_ns;
+        RB_INSERT(take_back_tree, &endgame->take_backs, outstanding);
+        break;
+    case HURRY_ASKED:
+        outstanding->order_ns = scheduler->now_ns;
+        TAILQ_INSERT_TAIL(&endgame->asked, outstanding, by_asked);
+        endgame->asked_count++;
+        break;
+    case HURRY_COPY:
+        outstanding->order_ns = later(late_ns(scheduler, outstanding), scheduler->now_ns);
+        RB_INSERT(copy_tree, &endgame->copies, outstanding);
+        break;
+    case HURRY_NONE:
+        break;
+    }
+}
+
+/* What can be done for an assignment without a twin. A split streams its tasks out, and a finish is
+ * promised to one executor: neither has copies. */
+static enum hurry usual_hurry(const struct outstanding *outstanding,
+                              const struct assignment *assignment)
+{
+    switch (assignment->work) {
+    case WORK_RUN:
+        return outstanding->is_running && assignment->range.count == 1 ? HURRY_COPY
+                                                                       : HURRY_TAKE_BACK;
+    case WORK_MERGE:
+        return HURRY_COPY;
+    case WORK_SPLIT:
+    case WORK_FINISH:
+        return HURRY_NONE;
+    }
+    return HURRY_NONE;
+}
+
+void endgame_add(struct scheduler *scheduler, struct outstanding *outstanding)
+{
+    const struct assignment *assignment = state_find_assignment(scheduler->state, outstanding->seq);
+    outstanding->hurry = HURRY_NONE;
+    if (assignment->twin == 0)
+        set_hurry(scheduler, outstanding, usual_hurry(outstanding, assignment));
+    else
+        set_hurry(scheduler, outstanding_find(&scheduler->observations, assignment->twin),
+                  HURRY_NONE);
+}
+
+void endgame_answered(struct scheduler *scheduler, struct outstanding *outstanding, bool gave)
+{
+    const struct assignment *assignment = state_find_assignment(scheduler->state, outstanding->seq);
+    if (assignment->twin == 0)
+        set_hurry(scheduler, outstanding, gave ? usual_hurry(outstanding, assignment) : HURRY_COPY);
+}
+
+void endgame_twin_ended(struct scheduler *scheduler, uint64_t seq)
+{
+    struct outstanding *left = outstanding_find(&scheduler->observations, seq);
+    if (left != NULL)
+        set_hurry(scheduler, left, HURRY_COPY);
+}
+
+static void ask(struct scheduler *scheduler, struct outstanding *outstanding)
+{
+    set_hurry(scheduler, outstanding, HURRY_ASKED);
+    scheduler_add_effect(scheduler, (struct effect){.kind = EFFECT_TAKE_BACK,
+                                                    .worker = outstanding->worker,
+                                                    .assignment = outstanding->seq});
+}
+
+static void take_back(struct scheduler *scheduler, uint64_t asked_count_max)
+{
+    struct endgame *endgame = &scheduler->endgame;
+    while (endgame->asked_count < asked_count_max && !RB_EMPTY(&endgame->take_backs))
+        ask(scheduler, RB_MAX(take_back_tree, &endgame->take_backs));
+}
+
+/* Who does not answer in time is not waited for. */
+static void give_up_asking(struct scheduler *scheduler)
+{
+    struct outstanding *asked = TAILQ_FIRST(&scheduler->endgame.asked);
+    while (asked != NULL && asked->order_ns + patience_ns(scheduler) <= scheduler->now_ns) {
+        set_hurry(scheduler, asked, HURRY_COPY);
+        asked = TAILQ_FIRST(&scheduler->endgame.asked);
+    }
+}
+
+/* Copies the first late assignment that has not got the only idle worker. */
+static bool copy_one(struct scheduler *scheduler)
+{
+    struct outstanding *late = RB_MIN(copy_tree, &scheduler->endgame.copies);
+    while (late != NULL && late->order_ns <= scheduler->now_ns) {
+        const struct observed_worker *worker =
+            assigning_find_worker(scheduler, HUNGER_IDLE, late->worker);
+        if (worker == NULL)
+            return false;
+        if (worker->rank != late->worker) {
+            const struct assignment *original = state_find_assignment(scheduler->state, late->seq);
+            const struct fact_assigned copy = {.worker = worker->rank,
+                                               .work = original->work,
+                                               .range = original->range,
+                                               .attempt = original->attempt,
+                                               .copy_of = original->seq};
+            assigning_assign(scheduler, &copy);
+            return true;
+        }
+        late = RB_NEXT(copy_tree, , late);
+    }
+    return false;
+}
+
+void endgame_hurry(struct scheduler *scheduler)
+{
+    if (scheduler->is_stopping) {
+        take_back(scheduler, UINT64_MAX);
+        return;
+    }
+    if (scheduler->observations.idle_slot_count == 0)
+        return;
+    give_up_asking(scheduler);
+    take_back(scheduler, scheduler->observations.idle_slot_count);
+    while (copy_one(scheduler))
+        continue;
+}
+
+uint64_t endgame_next_ns(const struct scheduler *scheduler)
+{
+    const struct endgame *endgame = &scheduler->endgame;
+    if (scheduler->observations.idle_slot_count == 0)
+        return UINT64_MAX;
+    uint64_t next_ns = UINT64_MAX;
+    struct outstanding key = {.order_ns = scheduler->now_ns, .seq = UINT64_MAX};
+    const struct outstanding *copy =
+        RB_NFIND(copy_tree, (struct copy_tree *)&endgame->copies, &key);
+    if (copy != NULL)
+        next_ns = copy->order_ns;
+    const struct outstanding *asked = TAILQ_FIRST(&endgame->asked);
+    if (asked != NULL && asked->order_ns + patience_ns(scheduler) < next_ns)
+        next_ns = asked->order_ns + patience_ns(scheduler);
+    return next_ns;
+}

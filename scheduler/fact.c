@@ -1,0 +1,367 @@
+/* fact.c - encodes facts as journal records and decodes them strictly. */
+#include "fact.h"
+
+#include "check.h"
+
+/* range 16, payload_seq 8, offset 8, size 8, is_absent 1 */
+enum { PARTIAL_BYTES = 41 };
+
+static void put_range(struct byte_writer *writer, struct range range)
+{
+    byte_writer_put_u64(writer, range.first);
+    byte_writer_put_u64(writer, range.count);
+}
+
+static void put_bool(struct byte_writer *writer, bool value)
+{
+    byte_writer_put_u8(writer, value ? 1 : 0);
+}
+
+static void encode_job_accepted(const struct fact_job_accepted *job, struct byte_writer *writer)
+{
+    byte_writer_put_u64(writer, job->task_count);
+    byte_writer_put_u64(writer, job->input_bytes);
+    byte_writer_put_u32(writer, job->input_crc);
+    put_bool(writer, job->has_merge);
+    put_bool(writer, job->has_finish);
+}
+
+static void encode_assigned(const struct fact_assigned *assigned, struct byte_writer *writer)
+{
+    byte_writer_put_u32(writer, assigned->worker);
+    byte_writer_put_u8(writer, (uint8_t)assigned->work);
+    put_range(writer, assigned->range);
+    byte_writer_put_u32(writer, assigned->attempt);
+    byte_writer_put_u64(writer, assigned->copy_of);
+}
+
+static void encode_result(const struct fact_result *result, struct byte_writer *writer)
+{
+    CHECK(result->partial_count <= FACT_PARTIALS_MAX);
+    byte_writer_put_u32(writer, result->worker);
+    byte_writer_put_u64(writer, result->assignment);
+    byte_writer_put_u8(writer, (uint8_t)result->work);
+    byte_writer_put_u64(writer, result->tasks_run);
+    byte_writer_put_u64(writer, result->busy_ns);
+    byte_writer_put_u32(writer, result->partial_count);
+    for (uint32_t i = 0; i < result->partial_count; i++) {
+        const struct partial *partial = &result->partials[i];
+        put_range(writer, partial->range);
+        byte_writer_put_u64(writer, partial->payload_seq);
+        byte_writer_put_u64(writer, partial->offset_bytes);
+        byte_writer_put_u64(writer, partial->size_bytes);
+        put_bool(writer, partial->is_absent);
+    }
+}
+
+static void encode_returned(const struct fact_returned *returned, struct byte_writer *writer)
+{
+    byte_writer_put_u32(writer, returned->worker);
+    byte_writer_put_u64(writer, returned->assignment);
+    put_range(writer, returned->range);
+    put_bool(writer, returned->is_whole);
+}
+
+static void encode_attempt_failed(const struct fact_attempt_failed *failed,
+                                  struct byte_writer *writer)
+{
+    CHECK(failed->text_size <= FACT_TEXT_BYTES_MAX);
+    byte_writer_put_u32(writer, failed->worker);
+    byte_writer_put_u64(writer, failed->assignment);
+    byte_writer_put_u8(writer, (uint8_t)failed->work);
+    put_range(writer, failed->range);
+    byte_writer_put_u8(writer, (uint8_t)failed->cause);
+    byte_writer_put_u32(writer, (uint32_t)failed->detail);
+    put_bool(writer, failed->is_crash);
+    put_bool(writer, failed->is_final);
+    byte_writer_put_u64(writer, failed->not_before_ns);
+    byte_writer_put_blob(writer, failed->text, failed->text_size);
+}
+
+static void encode_job_failed(const struct fact_job_failed *failed, struct byte_writer *writer)
+{
+    byte_writer_put_u8(writer, (uint8_t)failed->work);
+    put_range(writer, failed->range);
+    byte_writer_put_u8(writer, (uint8_t)failed->cause);
+    byte_writer_put_u32(writer, (uint32_t)failed->detail);
+}
+
+void fact_encode(const struct fact *fact, struct byte_writer *writer)
+{
+    switch (fact->kind) {
+    case FACT_RUN_STARTED:
+        byte_writer_put_u64(writer, fact->as.run_started.incarnation);
+        break;
+    case FACT_JOB_ACCEPTED:
+        encode_job_accepted(&fact->as.job_accepted, writer);
+        break;
+    case FACT_WORKER_JOINED:
+        byte_writer_put_u32(writer, fact->as.worker_joined.worker);
+        byte_writer_put_u32(writer, fact->as.worker_joined.slot_count);
+        byte_writer_put_u32(writer, fact->as.worker_joined.node);
+        break;
+    case FACT_WORKER_LOST:
+        byte_writer_put_u32(writer, fact->as.worker_lost.worker);
+        byte_writer_put_u8(writer, (uint8_t)fact->as.worker_lost.cause);
+        break;
+    case FACT_ASSIGNED:
+        encode_assigned(&fact->as.assigned, writer);
+        break;
+    case FACT_RESULT:
+        encode_result(&fact->as.result, writer);
+        break;
+    case FACT_RETURNED:
+        encode_returned(&fact->as.returned, writer);
+        break;
+    case FACT_ATTEMPT_FAILED:
+        encode_attempt_failed(&fact->as.attempt_failed, writer);
+        break;
+    case FACT_RESULT_LOST:
+        put_range(writer, fact->as.result_lost.range);
+        break;
+    case FACT_JOB_FAILED:
+        encode_job_failed(&fact->as.job_failed, writer);
+        break;
+    case FACT_JOB_FINISHED:
+        byte_writer_put_u64(writer, fact->as.job_finished.failed_task_count);
+        break;
+    case FACT_SNAPSHOT_END:
+        break;
+    }
+}
+
+/* The getters below mark the reader as failed when a value is outside its range, so that one look
+ * at the end tells whether all was well. */
+
+static struct range get_range(struct byte_reader *reader)
+{
+    struct range range = {byte_reader_get_u64(reader), byte_reader_get_u64(reader)};
+    if (range.count > SHEAF_TASKS_MAX || range.first > SHEAF_TASKS_MAX - range.count)
+        reader->failed = true;
+    return range;
+}
+
+static bool get_bool(struct byte_reader *reader)
+{
+    uint8_t value = byte_reader_get_u8(reader);
+    if (value > 1)
+        reader->failed = true;
+    return value == 1;
+}
+
+static enum cause get_cause(struct byte_reader *reader)
+{
+    uint8_t value = byte_reader_get_u8(reader);
+    if (value >= CAUSE_COUNT)
+        reader->failed = true;
+    return (enum cause)value;
+}
+
+static enum work get_work(struct byte_reader *reader)
+{
+    uint8_t value = byte_reader_get_u8(reader);
+    if (value < WORK_SPLIT || value > WORK_FINISH)
+        reader->failed = true;
+    return (enum work)value;
+}
+
+/* RUN and MERGE are about tasks; SPLIT and FINISH may be about none. */
+static bool range_fits_work(struct range range, enum work work)
+{
+    return !range_is_empty(range) || work == WORK_SPLIT || work == WORK_FINISH;
+}
+
+static bool decode_job_accepted(struct byte_reader *reader, struct fact_job_accepted *job)
+{
+    job->task_count = byte_reader_get_u64(reader);
+    job->input_bytes = byte_reader_get_u64(reader);
+    job->input_crc = byte_reader_get_u32(reader);
+    job->has_merge = get_bool(reader);
+    job->has_finish = get_bool(reader);
+    return job->task_count <= SHEAF_TASKS_MAX;
+}
+
+static bool decode_assigned(struct byte_reader *reader, struct fact_assigned *assigned)
+{
+    assigned->worker = byte_reader_get_u32(reader);
+    assigned->work = get_work(reader);
+    assigned->range = get_range(reader);
+    assigned->attempt = byte_reader_get_u32(reader);
+    assigned->copy_of = byte_reader_get_u64(reader);
+    return range_fits_work(assigned->range, assigned->work);
+}
+
+static struct partial get_partial(struct byte_reader *reader)
+{
+    struct partial partial = {.range = get_range(reader)};
+    partial.payload_seq = byte_reader_get_u64(reader);
+    partial.offset_bytes = byte_reader_get_u64(reader);
+    partial.size_bytes = byte_reader_get_u64(reader);
+    partial.is_absent = get_bool(reader);
+    if (partial.size_bytes > UINT64_MAX - partial.offset_bytes ||
+        (partial.is_absent && partial.size_bytes > 0))
+        reader->failed = true;
+    return partial;
+}
+
+static uint32_t partial_count_limit(enum work work)
+{
+    switch (work) {
+    case WORK_SPLIT:
+        return 0;
+    case WORK_RUN:
+        return FACT_PARTIALS_MAX;
+    case WORK_MERGE:
+    case WORK_FINISH:
+        return 1;
+    }
+    return 0;
+}
+
+static bool decode_result(struct byte_reader *reader, struct partial *partials,
+                          struct fact_result *result)
+{
+    result->worker = byte_reader_get_u32(reader);
+    result->assignment = byte_reader_get_u64(reader);
+    result->work = get_work(reader);
+    result->tasks_run = byte_reader_get_u64(reader);
+    result->busy_ns = byte_reader_get_u64(reader);
+    result->partial_count = byte_reader_get_u32(reader);
+    result->partials = partials;
+    if (reader->failed || result->partial_count > partial_count_limit(result->work) ||
+        byte_reader_left(reader) != (size_t)result->partial_count * PARTIAL_BYTES)
+        return false;
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < result->partial_count; i++) {
+        partials[i] = get_partial(reader);
+        if (reader->failed || partials[i].range.first < end ||
+            !range_fits_work(partials[i].range, result->work))
+            return false;
+        end = range_end(partials[i].range);
+    }
+    return true;
+}
+
+static bool decode_returned(struct byte_reader *reader, struct fact_returned *returned)
+{
+    returned->worker = byte_reader_get_u32(reader);
+    returned->assignment = byte_reader_get_u64(reader);
+    returned->range = get_range(reader);
+    returned->is_whole = get_bool(reader);
+    return true;
+}
+
+static bool decode_attempt_failed(struct byte_reader *reader, struct fact_attempt_failed *failed)
+{
+    size_t text_size;
+    failed->worker = byte_reader_get_u32(reader);
+    failed->assignment = byte_reader_get_u64(reader);
+    failed->work = get_work(reader);
+    failed->range = get_range(reader);
+    failed->cause = get_cause(reader);
+    failed->detail = (int32_t)byte_reader_get_u32(reader);
+    failed->is_crash = get_bool(reader);
+    failed->is_final = get_bool(reader);
+    failed->not_before_ns = byte_reader_get_u64(reader);
+    failed->text = (const char *)byte_reader_get_blob(reader, &text_size);
+    if (text_size > FACT_TEXT_BYTES_MAX || !range_fits_work(failed->range, failed->work) ||
+        (failed->work == WORK_RUN && failed->range.count > 1 && !failed->is_final))
+        return false;
+    failed->text_size = (uint32_t)text_size;
+    return true;
+}
+
+static bool decode_job_failed(struct byte_reader *reader, struct fact_job_failed *failed)
+{
+    uint8_t work = byte_reader_get_u8(reader);
+    failed->work = (enum work)work;
+    failed->range = get_range(reader);
+    failed->cause = get_cause(reader);
+    failed->detail = (int32_t)byte_reader_get_u32(reader);
+    return work <= WORK_FINISH;
+}
+
+static bool decode_fields(struct byte_reader *reader, struct partial *partials, struct fact *fact)
+{
+    switch (fact->kind) {
+    case FACT_RUN_STARTED:
+        fact->as.run_started.incarnation = byte_reader_get_u64(reader);
+        return true;
+    case FACT_JOB_ACCEPTED:
+        return decode_job_accepted(reader, &fact->as.job_accepted);
+    case FACT_WORKER_JOINED:
+        fact->as.worker_joined.worker = byte_reader_get_u32(reader);
+        fact->as.worker_joined.slot_count = byte_reader_get_u32(reader);
+        fact->as.worker_joined.node = byte_reader_get_u32(reader);
+        return true;
+    case FACT_WORKER_LOST:
+        fact->as.worker_lost.worker = byte_reader_get_u32(reader);
+        fact->as.worker_lost.cause = get_cause(reader);
+        return true;
+    case FACT_ASSIGNED:
+        return decode_assigned(reader, &fact->as.assigned);
+    case FACT_RESULT:
+        return decode_result(reader, partials, &fact->as.result);
+    case FACT_RETURNED:
+        return decode_returned(reader, &fact->as.returned);
+    case FACT_ATTEMPT_FAILED:
+        return decode_attempt_failed(reader, &fact->as.attempt_failed);
+    case FACT_RESULT_LOST:
+        fact->as.result_lost.range = get_range(reader);
+        return true;
+    case FACT_JOB_FAILED:
+        return decode_job_failed(reader, &fact->as.job_failed);
+    case FACT_JOB_FINISHED:
+        fact->as.job_finished.failed_task_count = byte_reader_get_u64(reader);
+        return true;
+    case FACT_SNAPSHOT_END:
+        return true;
+    }
+    return false;
+}
+
+int fact_decode(uint8_t kind, const void *data, size_t size, struct partial *partials,
+                struct fact *fact, struct sheaf_error *error)
+{
+    struct byte_reader reader = byte_reader_of(data, size);
+    struct fact decoded = {.kind = (enum fact_kind)kind};
+    if (!decode_fields(&reader, partials, &decoded) || !byte_reader_is_complete(&reader))
+        return sheaf_error_set(error, SHEAF_ERROR_MALFORMED,
+                               "a record of kind %u with %zu bytes is not a fact", kind, size);
+    fact->kind = decoded.kind;
+    fact->as = decoded.as;
+    return 0;
+}
+
+struct range fact_range(const struct fact *fact)
+{
+    const struct range none = {0, 0};
+    switch (fact->kind) {
+    case FACT_JOB_ACCEPTED:
+        return (struct range){0, fact->as.job_accepted.task_count};
+    case FACT_ASSIGNED:
+        return fact->as.assigned.range;
+    case FACT_RESULT: {
+        const struct fact_result *result = &fact->as.result;
+        if (result->partial_count == 0)
+            return none;
+        return range_between(result->partials[0].range.first,
+                             range_end(result->partials[result->partial_count - 1].range));
+    }
+    case FACT_RETURNED:
+        return fact->as.returned.range;
+    case FACT_ATTEMPT_FAILED:
+        return fact->as.attempt_failed.range;
+    case FACT_RESULT_LOST:
+        return fact->as.result_lost.range;
+    case FACT_JOB_FAILED:
+        return fact->as.job_failed.range;
+    case FACT_RUN_STARTED:
+    case FACT_WORKER_JOINED:
+    case FACT_WORKER_LOST:
+    case FACT_JOB_FINISHED:
+    case FACT_SNAPSHOT_END:
+        return none;
+    }
+    return none;
+}

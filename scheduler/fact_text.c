@@ -1,0 +1,198 @@
+/* fact_text.c - says facts in words. */
+#include "fact.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *cause_text(enum cause cause)
+{
+    static const char *const texts[CAUSE_COUNT] = {[CAUSE_NONE] = "for no given reason",
+#define X(name, text) [CAUSE_##name] = text,
+                                                   SHEAF_CAUSES(X)
+#undef X
+    };
+    return (unsigned)cause < CAUSE_COUNT ? texts[cause] : "for an unknown reason";
+}
+
+const char *work_text(enum work work)
+{
+    switch (work) {
+    case WORK_SPLIT:
+        return "split";
+    case WORK_RUN:
+        return "run";
+    case WORK_MERGE:
+        return "merge";
+    case WORK_FINISH:
+        return "finish";
+    }
+    return "prepare";
+}
+
+/* Text that grows like snprintf's: `length` counts what was wanted, not what fitted. */
+struct text {
+    char *start;
+    size_t size;
+    size_t length;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...)
+{
+    size_t used = text->length < text->size ? text->length : text->size;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(used < text->size ? text->start + used : NULL, text->size - used, format,
+                           arguments);
+    va_end(arguments);
+    text->length += length > 0 ? (size_t)length : 0;
+}
+
+static void add_range(struct text *text, struct range range)
+{
+    if (range.count == 1)
+        add(text, "task %" PRIu64, range.first);
+    else
+        add(text, "[%" PRIu64 ", %" PRIu64 ")", range.first, range_end(range));
+}
+
+/* What a plug-in said may hold anything; a line for people holds no control characters. */
+static void add_foreign(struct text *text, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        add(text, "%c", byte < 0x20 || byte == 0x7f ? ' ' : byte);
+    }
+}
+
+/* The detail is a signal number or an exit status, where the cause has one. */
+static void add_cause(struct text *text, enum cause cause, int32_t detail)
+{
+    add(text, "%s", cause_text(cause));
+    if (cause == CAUSE_SIGNAL)
+        add(text, " (signal %" PRId32 ")", detail);
+    if (cause == CAUSE_EXIT)
+        add(text, " (status %" PRId32 ")", detail);
+}
+
+static void add_job_accepted(struct text *text, const struct fact_job_accepted *job)
+{
+    add(text, "job accepted: %" PRIu64 " tasks, %" PRIu64 " input bytes, %s%s", job->task_count,
+        job->input_bytes, job->has_merge ? "merged" : "collected",
+        job->has_finish ? ", finished" : "");
+}
+
+static void add_assigned(struct text *text, const struct fact_assigned *assigned)
+{
+    add(text, "assigned %s of ", work_text(assigned->work));
+    add_range(text, assigned->range);
+    add(text, " to worker %" PRIu32, assigned->worker);
+    if (assigned->attempt > 1)
+        add(text, ", attempt %" PRIu32, assigned->attempt);
+    if (assigned->copy_of != 0)
+        add(text, ", copy of %" PRIu64, assigned->copy_of);
+}
+
+static void add_result(struct text *text, const struct fact *fact)
+{
+    const struct fact_result *result = &fact->as.result;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < result->partial_count; i++)
+        bytes += result->partials[i].size_bytes;
+    add(text, "result of ");
+    if (result->work != WORK_RUN)
+        add(text, "%s of ", work_text(result->work));
+    add_range(text, fact_range(fact));
+    add(text, " from worker %" PRIu32 ": %" PRIu32 " partial%s, %" PRIu64 " byte%s", result->worker,
+        result->partial_count, result->partial_count == 1 ? "" : "s", bytes, bytes == 1 ? "" : "s");
+    if (result->assignment != 0)
+        add(text, ", ends assignment %" PRIu64, result->assignment);
+}
+
+static void add_returned(struct text *text, const struct fact_returned *returned)
+{
+    add(text, "returned ");
+    add_range(text, returned->range);
+    add(text, " of assignment %" PRIu64 " by worker %" PRIu32 "%s", returned->assignment,
+        returned->worker, returned->is_whole ? ", nothing left of it" : "");
+}
+
+static void add_attempt_failed(struct text *text, const struct fact_attempt_failed *failed)
+{
+    if (failed->work == WORK_RUN) {
+        add_range(text, failed->range);
+        add(text, " failed");
+    } else {
+        add(text, "%s of ", work_text(failed->work));
+        add_range(text, failed->range);
+        add(text, " failed");
+    }
+    add(text, "%s on worker %" PRIu32 ": ", failed->is_final ? " for good" : "", failed->worker);
+    add_cause(text, failed->cause, failed->detail);
+    if (failed->text_size > 0) {
+        add(text, ": ");
+        add_foreign(text, failed->text, failed->text_size);
+    }
+}
+
+static void add_job_failed(struct text *text, const struct fact_job_failed *failed)
+{
+    add(text, "job failed: %s", work_text(failed->work));
+    if (!range_is_empty(failed->range)) {
+        add(text, " of ");
+        add_range(text, failed->range);
+    }
+    add(text, ": ");
+    add_cause(text, failed->cause, failed->detail);
+}
+
+int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
+{
+    struct text text = {.start = text_start, .size = text_size};
+    if (text_size > 0)
+        text_start[0] = '\0';
+    switch (fact->kind) {
+    case FACT_RUN_STARTED:
+        add(&text, "run started: incarnation %" PRIu64, fact->as.run_started.incarnation);
+        break;
+    case FACT_JOB_ACCEPTED:
+        add_job_accepted(&text, &fact->as.job_accepted);
+        break;
+    case FACT_WORKER_JOINED:
+        add(&text, "worker %" PRIu32 " joined: %" PRIu32 " slots on node %" PRIu32,
+            fact->as.worker_joined.worker, fact->as.worker_joined.slot_count,
+            fact->as.worker_joined.node);
+        break;
+    case FACT_WORKER_LOST:
+        add(&text, "worker %" PRIu32 " lost: %s", fact->as.worker_lost.worker,
+            cause_text(fact->as.worker_lost.cause));
+        break;
+    case FACT_ASSIGNED:
+        add_assigned(&text, &fact->as.assigned);
+        break;
+    case FACT_RESULT:
+        add_result(&text, fact);
+        break;
+    case FACT_RETURNED:
+        add_returned(&text, &fact->as.returned);
+        break;
+    case FACT_ATTEMPT_FAILED:
+        add_attempt_failed(&text, &fact->as.attempt_failed);
+        break;
+    case FACT_RESULT_LOST:
+        add(&text, "result lost: ");
+        add_range(&text, fact->as.result_lost.range);
+        break;
+    case FACT_JOB_FAILED:
+        add_job_failed(&text, &fact->as.job_failed);
+        break;
+    case FACT_JOB_FINISHED:
+        add(&text, "job finished: %" PRIu64 " tasks failed",
+            fact->as.job_finished.failed_task_count);
+        break;
+    case FACT_SNAPSHOT_END:
+        add(&text, "end of snapshot");
+        break;
+    }
+    return (int)text.length;
+}

@@ -1,0 +1,195 @@
+/* observations.c - what is known of workers and of what is out, beside the state. */
+#include "observations.h"
+
+#include "check.h"
+#include "memory.h"
+
+#include <stdlib.h>
+
+void observations_init(struct observations *observations)
+{
+    *observations = (struct observations){0};
+    TAILQ_INIT(&observations->workers);
+    LIST_INIT(&observations->outstanding);
+    TAILQ_INIT(&observations->heard);
+    for (int i = 0; i < HUNGER_COUNT; i++)
+        TAILQ_INIT(&observations->hungry[i]);
+}
+
+void observations_close(struct observations *observations)
+{
+    while (!LIST_EMPTY(&observations->outstanding))
+        outstanding_remove(observations, LIST_FIRST(&observations->outstanding));
+    while (!TAILQ_EMPTY(&observations->workers))
+        observed_worker_forget(observations, TAILQ_FIRST(&observations->workers));
+    id_map_close(&observations->workers_by_rank);
+    id_map_close(&observations->outstanding_by_seq);
+}
+
+struct observed_worker *observed_worker_find(struct observations *observations, uint32_t rank)
+{
+    return id_map_find(&observations->workers_by_rank, rank);
+}
+
+struct observed_worker *observed_worker_get(struct observations *observations, uint32_t rank)
+{
+    struct observed_worker *worker = observed_worker_find(observations, rank);
+    CHECK(worker != NULL);
+    return worker;
+}
+
+struct observed_worker *observed_worker_join(struct observations *observations,
+                                             const struct fact_worker_joined *joined,
+                                             uint64_t now_ns)
+{
+    struct observed_worker *worker = observed_worker_find(observations, joined->worker);
+    if (worker == NULL) {
+        worker = memory_allocate_zeroed(1, sizeof *worker);
+        worker->rank = joined->worker;
+        TAILQ_INSERT_TAIL(&observations->workers, worker, of_all);
+        id_map_add(&observations->workers_by_rank, worker->rank, worker);
+    }
+    CHECK(!worker->is_joined);
+    worker->is_joined = true;
+    worker->slot_count = joined->slot_count;
+    worker->node = joined->node;
+    worker->last_heard_ns = now_ns;
+    TAILQ_INSERT_TAIL(&observations->heard, worker, by_heard);
+    if (worker->slot_count > 0)
+        observations->able_worker_count++;
+    return worker;
+}
+
+static void set_hunger(struct observations *observations, struct observed_worker *worker,
+                       enum hunger hunger)
+{
+    if (worker->hunger == hunger)
+        return;
+    if (worker->hunger != HUNGER_NONE)
+        TAILQ_REMOVE(&observations->hungry[worker->hunger], worker, by_hunger);
+    if (hunger != HUNGER_NONE)
+        TAILQ_INSERT_TAIL(&observations->hungry[hunger], worker, by_hunger);
+    worker->hunger = hunger;
+}
+
+void observed_worker_lose(struct observations *observations, struct observed_worker *worker)
+{
+    CHECK(worker->is_joined);
+    worker->is_joined = false;
+    TAILQ_REMOVE(&observations->heard, worker, by_heard);
+    set_hunger(observations, worker, HUNGER_NONE);
+    observations->idle_slot_count -= worker->idle_slots;
+    worker->idle_slots = 0;
+    if (worker->slot_count > 0)
+        observations->able_worker_count--;
+}
+
+void observed_worker_forget(struct observations *observations, struct observed_worker *worker)
+{
+    if (worker->is_joined)
+        observed_worker_lose(observations, worker);
+    TAILQ_REMOVE(&observations->workers, worker, of_all);
+    id_map_remove(&observations->workers_by_rank, worker->rank);
+    free(worker);
+}
+
+void observed_worker_heard(struct observations *observations, struct observed_worker *worker,
+                           uint64_t now_ns)
+{
+    CHECK(worker->is_joined);
+    worker->last_heard_ns = now_ns;
+    TAILQ_REMOVE(&observations->heard, worker, by_heard);
+    TAILQ_INSERT_TAIL(&observations->heard, worker, by_heard);
+}
+
+void observed_worker_load(struct observations *observations, struct observed_worker *worker,
+                          uint64_t assignment_count, uint64_t capacity)
+{
+    CHECK(worker->is_joined);
+    uint64_t idle_slots =
+        worker->slot_count > assignment_count ? worker->slot_count - assignment_count : 0;
+    observations->idle_slot_count += idle_slots - worker->idle_slots;
+    worker->idle_slots = idle_slots;
+    if (idle_slots > 0)
+        set_hunger(observations, worker, HUNGER_IDLE);
+    else
+        set_hunger(observations, worker,
+                   assignment_count < capacity ? HUNGER_PREFETCH : HUNGER_NONE);
+}
+
+void observed_worker_served(struct observations *observations, struct observed_worker *worker)
+{
+    enum hunger hunger = worker->hunger;
+    set_hunger(observations, worker, HUNGER_NONE);
+    set_hunger(observations, worker, hunger);
+}
+
+bool observations_has_hungry(const struct observations *observations)
+{
+    return !TAILQ_EMPTY(&observations->hungry[HUNGER_IDLE]) ||
+           !TAILQ_EMPTY(&observations->hungry[HUNGER_PREFETCH]);
+}
+
+const struct pace *observed_worker_pace(const struct observations *observations,
+                                        const struct observed_worker *worker)
+{
+    return pace_is_known(&worker->pace) ? &worker->pace : &observations->pace;
+}
+
+struct outstanding *outstanding_add(struct observations *observations,
+                                    const struct assignment *assignment, uint64_t assignment_count,
+                                    uint64_t now_ns)
+{
+    struct observed_worker *worker = observed_worker_get(observations, assignment->worker);
+    struct outstanding *outstanding = memory_allocate_zeroed(1, sizeof *outstanding);
+    outstanding->seq = assignment->seq;
+    outstanding->worker = assignment->worker;
+    outstanding->work = assignment->work;
+    outstanding->assigned_ns = now_ns;
+    if (assignment->work == WORK_RUN)
+        outstanding->expected_ns =
+            pace_expect_ns(observed_worker_pace(observations, worker), assignment->range.count);
+    uint64_t start_ns = now_ns;
+    outstanding->is_running = assignment_count < worker->slot_count;
+    if (!outstanding->is_running)
+        start_ns += worker->queued_ns / worker->slot_count;
+    outstanding->end_ns =
+        outstanding->expected_ns > 0 ? start_ns + outstanding->expected_ns : UINT64_MAX;
+    worker->queued_ns += outstanding->expected_ns;
+    LIST_INSERT_HEAD(&observations->outstanding, outstanding, of_all);
+    id_map_add(&observations->outstanding_by_seq, outstanding->seq, outstanding);
+    observations->outstanding_count++;
+    observations->outstanding_of[outstanding->work]++;
+    return outstanding;
+}
+
+struct outstanding *outstanding_find(struct observations *observations, uint64_t seq)
+{
+    return id_map_find(&observations->outstanding_by_seq, seq);
+}
+
+void outstanding_cut(struct observations *observations, struct outstanding *outstanding,
+                     uint64_t task_count, uint64_t now_ns)
+{
+    struct observed_worker *worker = observed_worker_get(observations, outstanding->worker);
+    uint64_t expected_ns = pace_expect_ns(observed_worker_pace(observations, worker), task_count);
+    if (expected_ns >= outstanding->expected_ns)
+        return;
+    uint64_t saved_ns = outstanding->expected_ns - expected_ns;
+    worker->queued_ns -= saved_ns;
+    outstanding->expected_ns = expected_ns;
+    outstanding->end_ns =
+        outstanding->end_ns > now_ns + saved_ns ? outstanding->end_ns - saved_ns : now_ns;
+}
+
+void outstanding_remove(struct observations *observations, struct outstanding *outstanding)
+{
+    struct observed_worker *worker = observed_worker_find(observations, outstanding->worker);
+    if (worker != NULL)
+        worker->queued_ns -= outstanding->expected_ns;
+    LIST_REMOVE(outstanding, of_all);
+    id_map_remove(&observations->outstanding_by_seq, outstanding->seq);
+    observations->outstanding_count--;
+    observations->outstanding_of[outstanding->work]--;
+    free(outstanding);
+}

@@ -1,0 +1,106 @@
+/* observations.h - what decisions read and recovery need not know: when a worker was last heard,
+ * how fast it is, when an assignment should end. Never journalled. */
+#ifndef SHEAF_OBSERVATIONS_H
+#define SHEAF_OBSERVATIONS_H
+
+#include "id_map.h"
+#include "pacing.h"
+
+/* Workers that can take more work wait in two queues, first come first served: idle slots are
+ * filled before anything is queued behind running work. */
+enum hunger { HUNGER_NONE = 0, HUNGER_PREFETCH, HUNGER_IDLE, HUNGER_COUNT };
+
+struct observed_worker {
+    uint32_t rank;
+    uint32_t slot_count;
+    uint32_t node;
+    bool is_joined;         /* false: believed lost */
+    uint64_t last_heard_ns; /* while joined */
+    struct pace pace;
+    uint64_t queued_ns; /* expected time of all that is out here */
+    uint64_t idle_slots;
+    enum hunger hunger;
+    TAILQ_ENTRY(observed_worker) by_heard;
+    TAILQ_ENTRY(observed_worker) by_hunger;
+    TAILQ_ENTRY(observed_worker) of_all;
+};
+
+TAILQ_HEAD(observed_worker_list, observed_worker);
+
+/* How an assignment that is out may be hurried along at the end. */
+enum hurry {
+    HURRY_TAKE_BACK = 1, /* its unstarted half can be asked for */
+    HURRY_ASKED,         /* that was asked and not yet answered */
+    HURRY_COPY,          /* nothing can be taken back; a copy of it can run elsewhere */
+    HURRY_NONE,          /* it has a copy, or must not have one */
+};
+
+/* An assignment that is out, as the scheduler sees it. */
+struct outstanding {
+    uint64_t seq;
+    uint32_t worker;
+    enum work work;
+    bool is_running; /* a slot was free for it */
+    uint64_t assigned_ns;
+    uint64_t expected_ns; /* time for its tasks; 0 = unknown */
+    uint64_t end_ns;      /* when it should end, what is queued before it included */
+    enum hurry hurry;
+    uint64_t order_ns; /* key in the tree or list of its hurry */
+    RB_ENTRY(outstanding) by_order;
+    TAILQ_ENTRY(outstanding) by_asked;
+    LIST_ENTRY(outstanding) of_all;
+};
+
+LIST_HEAD(outstanding_list, outstanding);
+
+struct observations {
+    struct observed_worker_list workers;
+    struct id_map workers_by_rank;
+    struct observed_worker_list heard; /* joined; the longest silent first */
+    struct observed_worker_list hungry[HUNGER_COUNT];
+    uint64_t idle_slot_count;
+    size_t able_worker_count; /* joined, with slots */
+    struct pace pace;         /* of all workers together */
+    struct outstanding_list outstanding;
+    struct id_map outstanding_by_seq;
+    size_t outstanding_count;
+    size_t outstanding_of[WORK_FINISH + 1];
+};
+
+void observations_init(struct observations *observations);
+void observations_close(struct observations *observations);
+
+/* NULL for a worker that never joined in this run. */
+struct observed_worker *observed_worker_find(struct observations *observations, uint32_t rank);
+struct observed_worker *observed_worker_get(struct observations *observations, uint32_t rank);
+/* It joined, for the first time or again. */
+struct observed_worker *observed_worker_join(struct observations *observations,
+                                             const struct fact_worker_joined *joined,
+                                             uint64_t now_ns);
+/* It is believed lost. It is remembered: it may be heard again. */
+void observed_worker_lose(struct observations *observations, struct observed_worker *worker);
+/* It left for good. */
+void observed_worker_forget(struct observations *observations, struct observed_worker *worker);
+void observed_worker_heard(struct observations *observations, struct observed_worker *worker,
+                           uint64_t now_ns);
+/* It has so many assignments now, of at most `capacity`. */
+void observed_worker_load(struct observations *observations, struct observed_worker *worker,
+                          uint64_t assignment_count, uint64_t capacity);
+/* It was given work: others that are as hungry come before it now. */
+void observed_worker_served(struct observations *observations, struct observed_worker *worker);
+bool observations_has_hungry(const struct observations *observations);
+/* Its own pace, or that of all as long as it has none. */
+const struct pace *observed_worker_pace(const struct observations *observations,
+                                        const struct observed_worker *worker);
+
+/* Records what was just assigned to a worker that had assignment_count assignments before. */
+struct outstanding *outstanding_add(struct observations *observations,
+                                    const struct assignment *assignment, uint64_t assignment_count,
+                                    uint64_t now_ns);
+struct outstanding *outstanding_find(struct observations *observations, uint64_t seq);
+/* It was cut to so many tasks. */
+void outstanding_cut(struct observations *observations, struct outstanding *outstanding,
+                     uint64_t task_count, uint64_t now_ns);
+void outstanding_remove(struct observations *observations, struct outstanding *outstanding);
+
+#endif

@@ -1,0 +1,186 @@
+/* scheduler.h - decides who does what next: a pure step function from one input to facts and
+ * effects.
+ *
+ * The scheduler holds the state (a fold over facts) and observations: what decisions read but
+ * recovery need not know (when a worker was last heard, when a range should end). It reads no
+ * clock, does no I/O, starts no thread and uses no floating point: given the same inputs it decides
+ * the same. */
+#ifndef SHEAF_SCHEDULER_H
+#define SHEAF_SCHEDULER_H
+
+#include "fact.h"
+#include "state.h"
+
+#define SHEAF_NS_PER_MS ((uint64_t)1000000)
+#define SHEAF_NS_PER_S  ((uint64_t)1000000000)
+
+struct scheduler_config {
+    uint32_t attempts_max;    /* a task that failed this often failed for good; default 3 */
+    uint32_t crashes_max;     /* likewise for attempts that killed the executor; default 3 */
+    uint64_t range_target_ns; /* work in one range; default 75 ms */
+    uint64_t range_count_min; /* forced bounds of a range's tasks; default 1 .. 2^40 */
+    uint64_t range_count_max;
+    uint64_t lost_after_ns;     /* silence after which a worker counts as lost; default 5 s */
+    uint64_t no_workers_ns;     /* patience without any worker; default 30 s */
+    uint64_t retry_delay_ns;    /* before a second attempt; doubles with each; default 100 ms */
+    uint64_t merge_bytes_max;   /* input of one MERGE with more than two partials; default 16 MiB */
+    uint32_t merge_fan_in;      /* partials that make a MERGE worth while; default 16 */
+    uint32_t prefetch_per_slot; /* ranges queued behind the running one; default 1 */
+    bool has_split;             /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
+};
+
+struct scheduler_config scheduler_config_default(void);
+
+enum input_kind {
+    INPUT_START = 1,
+    INPUT_JOB_ACCEPTED,
+    INPUT_HELLO,
+    INPUT_HEARD,
+    INPUT_REPORT,
+    INPUT_RETURNED,
+    INPUT_ATTEMPT_FAILED,
+    INPUT_GOODBYE,
+    INPUT_RESULT_LOST,
+    INPUT_PUBLISHED,
+    INPUT_STOP,
+    INPUT_TICK,
+};
+
+/* A master has recovered what there was and starts: RUN_STARTED follows. */
+struct input_start {
+    uint64_t incarnation;
+};
+
+/* A worker reports for work, for the first time or again after it was believed lost. */
+struct input_hello {
+    uint32_t worker;
+    uint32_t slot_count;
+    uint32_t node;
+};
+
+/* The end of an assignment with its results; may come late, twice, or from a lost worker.
+ * For RUN `tasks_run` may be less than assigned (failures were reported one by one before). */
+struct input_report {
+    uint32_t worker;
+    uint64_t incarnation;
+    uint64_t assignment;
+    enum work work;
+    uint64_t tasks_run;
+    uint64_t busy_ns;
+    uint32_t partial_count;
+    const struct partial *partials; /* borrowed for the step; payload_seq 0 */
+};
+
+struct input_returned {
+    uint32_t worker;
+    uint64_t incarnation;
+    uint64_t assignment;
+    struct range range;
+    bool is_whole;
+};
+
+struct input_attempt_failed {
+    uint32_t worker;
+    uint64_t incarnation;
+    uint64_t assignment;
+    enum work work;
+    struct range range;
+    enum cause cause;
+    int32_t detail;
+    bool is_crash;
+    uint32_t text_size;
+    const char *text; /* borrowed for the step */
+};
+
+/* A worker leaves: asked to, or because its prepare failed for `cause`. When prepare failed, no
+ * worker is left, and none joins within a fifth of lost_after_ns, the job fails. */
+struct input_goodbye {
+    uint32_t worker;
+    uint64_t incarnation;
+    bool prepare_failed;
+    enum cause cause;
+    int32_t detail;
+};
+
+struct input {
+    enum input_kind kind;
+    uint64_t now_ns; /* monotonic; never decreases from step to step */
+    union {
+        struct input_start start;
+        struct fact_job_accepted job_accepted;
+        struct input_hello hello;
+        uint32_t heard_worker;
+        struct input_report report;
+        struct input_returned returned;
+        struct input_attempt_failed attempt_failed;
+        struct input_goodbye goodbye;
+        struct range result_lost;
+    } as;
+};
+
+enum effect_kind {
+    EFFECT_WELCOME = 1, /* tell a worker that it is admitted, and the job */
+    EFFECT_ASSIGN,      /* send an assignment */
+    EFFECT_TAKE_BACK,   /* ask for half of the unstarted part of an assignment */
+    EFFECT_CANCEL,      /* an assignment is no longer wanted; its report will be ignored */
+    EFFECT_PUBLISH,     /* write the output, then feed INPUT_PUBLISHED */
+    EFFECT_END,         /* the run is over */
+};
+
+/* Why a run ends. */
+enum run_end {
+    RUN_END_DONE = 1,     /* everything done and published */
+    RUN_END_TASKS_FAILED, /* published, but tasks failed */
+    RUN_END_JOB_FAILED,   /* a split, merge, finish or prepare failed for good */
+    RUN_END_STOPPED,      /* on request */
+    RUN_END_NO_WORKERS,
+};
+
+struct effect {
+    enum effect_kind kind;
+    uint64_t after_seq;  /* perform when the journal is durable up to here; 0 = at once */
+    uint32_t worker;     /* WELCOME, ASSIGN, TAKE_BACK, CANCEL */
+    uint64_t assignment; /* ASSIGN, TAKE_BACK, CANCEL */
+    enum work work;      /* ASSIGN */
+    struct range range;  /* ASSIGN: the tasks, or the subtree whose partials to merge */
+    uint32_t attempt;    /* ASSIGN */
+    enum run_end end;    /* END */
+};
+
+/* What one step gives out: facts to journal in order, effects to perform in order. Cleared at the
+ * start of each step. A RESULT fact whose partials have payload_seq 0 takes the payload that came
+ * with the report. */
+struct output {
+    struct fact *facts;
+    size_t fact_count;
+    size_t fact_capacity;
+    struct effect *effects;
+    size_t effect_count;
+    size_t effect_capacity;
+};
+
+void output_close(struct output *output);
+
+struct scheduler;
+
+/* Returns a scheduler with an empty state, owned by the caller. */
+struct scheduler *scheduler_create(const struct scheduler_config *config);
+void scheduler_destroy(struct scheduler *scheduler);
+
+/* Recovery: applies a journalled fact and decides nothing. Only before INPUT_START. When the last
+ * facts are lost but their numbers must not be used again, a SNAPSHOT_END with the last seq says
+ * so. */
+void scheduler_recover(struct scheduler *scheduler, const struct fact *fact);
+
+/* One step. Facts in `output` are already applied. Pointers in them are borrowed from `input` and
+ * from the scheduler until the next step. */
+void scheduler_step(struct scheduler *scheduler, const struct input *input, struct output *output);
+
+const struct state *scheduler_state(const struct scheduler *scheduler);
+
+/* The next time at which a TICK may decide something, or UINT64_MAX: the caller need not tick
+ * before. Messages that have arrived are to be fed before a TICK, lest a heartbeat that waits to be
+ * read count as silence. */
+uint64_t scheduler_next_tick_ns(const struct scheduler *scheduler);
+
+#endif

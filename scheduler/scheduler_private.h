@@ -1,0 +1,122 @@
+/* scheduler_private.h - what the files of the scheduler share; nobody else includes it.
+ *
+ * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; assigning.c, merging.c
+ * and endgame.c then decide what follows from the state. */
+#ifndef SHEAF_SCHEDULER_PRIVATE_H
+#define SHEAF_SCHEDULER_PRIVATE_H
+
+#include "observations.h"
+#include "work_queue.h"
+
+RB_HEAD(take_back_tree, outstanding);
+RB_HEAD(copy_tree, outstanding);
+TAILQ_HEAD(asked_list, outstanding);
+
+/* What is out and can be hurried along. All zero but the list is valid and empty. */
+struct endgame {
+    struct take_back_tree take_backs; /* by expected end */
+    struct copy_tree copies;          /* by the time from which a copy makes sense */
+    struct asked_list asked;          /* the longest unanswered first */
+    size_t asked_count;
+};
+
+/* Partials made up or picked within a step; facts borrow them until the next. */
+struct step_partials {
+    SLIST_ENTRY(step_partials) next;
+    struct partial partials[];
+};
+
+struct scheduler {
+    struct scheduler_config config;
+    struct state *state;
+    struct observations observations;
+    struct work_queue queue;
+    struct range_set merging; /* subtrees whose merge is queued or out */
+    struct endgame endgame;
+
+    bool is_started;
+    bool is_over; /* EFFECT_END was given out */
+    bool is_stopping;
+    bool is_split_reported; /* JOB_ACCEPTED is to follow */
+    bool is_publish_asked;
+    uint64_t run_started_seq;
+    uint64_t job_accepted_seq;  /* 0 when it was so before this run */
+    bool is_workless;           /* work is to be done and no worker has a slot for it ... */
+    uint64_t workless_ns;       /* ... since then */
+    bool is_prepare_failed;     /* of the worker that left last ... */
+    uint64_t prepare_failed_ns; /* ... then */
+    struct fact_job_failed prepare_failure;
+
+    /* The step under way. */
+    uint64_t now_ns;
+    struct output *output;
+    uint64_t reported_assignment; /* named by the input: its worker knows that it ended */
+    uint64_t returned_assignment; /* likewise, and none of its tasks was started */
+    SLIST_HEAD(, step_partials) step_partials;
+};
+
+/* scheduler.c */
+/* Numbers the fact, applies it, hands it out, and settles what it ended. Returns its seq. */
+uint64_t scheduler_emit(struct scheduler *scheduler, struct fact fact);
+void scheduler_add_effect(struct scheduler *scheduler, struct effect effect);
+/* Room for partials of a fact of this step. */
+struct partial *scheduler_step_partials(struct scheduler *scheduler, size_t count);
+/* What messages to workers rest on: this run, and its job if there is one. */
+uint64_t scheduler_admission_seq(const struct scheduler *scheduler);
+/* The run is over once everything so far is durable. */
+void scheduler_end(struct scheduler *scheduler, enum run_end end);
+void scheduler_fail_job(struct scheduler *scheduler, const struct fact_job_failed *failure);
+
+/* workers.c */
+void workers_hello(struct scheduler *scheduler, const struct input_hello *hello);
+/* A sign of life: refreshes a worker's deadline, or takes a lost one back. */
+void workers_heard(struct scheduler *scheduler, uint32_t rank);
+void workers_goodbye(struct scheduler *scheduler, const struct input_goodbye *goodbye);
+/* Loses those that were silent too long. */
+void workers_check_deadlines(struct scheduler *scheduler);
+/* Ends the run when nobody is left to work. */
+void workers_check_presence(struct scheduler *scheduler);
+uint64_t workers_next_ns(const struct scheduler *scheduler);
+/* Takes note of how much is out at a worker, after that changed. */
+void workers_update_load(struct scheduler *scheduler, uint32_t rank);
+
+/* reports.c */
+void reports_take(struct scheduler *scheduler, const struct input_report *report);
+void reports_take_returned(struct scheduler *scheduler, const struct input_returned *returned);
+void reports_take_failure(struct scheduler *scheduler, const struct input_attempt_failed *failed);
+
+/* assigning.c */
+/* Queues work, to be started when the delay after its last failure is over. */
+void assigning_queue(struct scheduler *scheduler, enum work work, struct range range);
+/* The retry of a task was taken back before it started: it goes to whoever is idle, even to the
+ * worker where the task failed before, but not to the same queue again and again. */
+void assigning_queue_elsewhere(struct scheduler *scheduler, const struct assignment *returned);
+/* Gives work to every worker that can take more. */
+void assigning_fill(struct scheduler *scheduler);
+void assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned);
+/* A hungry worker other than `avoid`, unless `avoid` is the only one there is; or NULL. */
+struct observed_worker *assigning_find_worker(struct scheduler *scheduler, enum hunger hunger_min,
+                                              uint32_t avoid);
+
+/* merging.c */
+/* The partial that holds `task` is new: queues what can be merged now. */
+void merging_climb(struct scheduler *scheduler, uint64_t task);
+/* The same for all partials, after recovery. */
+void merging_climb_all(struct scheduler *scheduler);
+/* A merge ended, done or not. */
+void merging_ended(struct scheduler *scheduler, struct range range);
+/* True when the subtree still consists of several partials. */
+bool merging_is_wanted(const struct scheduler *scheduler, struct range range);
+
+/* endgame.c */
+void endgame_add(struct scheduler *scheduler, struct outstanding *outstanding);
+void endgame_remove(struct scheduler *scheduler, struct outstanding *outstanding);
+/* The answer to a take-back: so much is left of the assignment. */
+void endgame_answered(struct scheduler *scheduler, struct outstanding *outstanding, bool gave);
+/* Its twin ended: it may have another. */
+void endgame_twin_ended(struct scheduler *scheduler, uint64_t seq);
+/* Keeps idle slots busy when nothing is open. */
+void endgame_hurry(struct scheduler *scheduler);
+uint64_t endgame_next_ns(const struct scheduler *scheduler);
+
+#endif
