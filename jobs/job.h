@@ -1,0 +1,109 @@
+/* job.h - what the user asks for: plug-in, split, parameters, limits and output. */
+#ifndef SHEAF_JOB_H
+#define SHEAF_JOB_H
+
+#include "parameter.h"
+
+#include <stdbool.h>
+
+enum split_kind {
+    SPLIT_RANGE = 1, /* `tasks` tasks without input */
+    SPLIT_LINES,     /* text files cut into blocks at line ends */
+    SPLIT_FILES,     /* one task a file; its input is the path */
+    SPLIT_PRODUCT,   /* one task a combination of parameter values */
+    SPLIT_PLUGIN,    /* the plug-in's split names them */
+};
+
+/* One axis of a product: the task's input has a line `name=value` for each axis. */
+struct split_axis {
+    char *name;
+    char **values;
+    size_t value_count;
+};
+
+struct split {
+    enum split_kind kind;
+    uint64_t tasks;  /* RANGE */
+    char **patterns; /* LINES, FILES: paths or glob patterns, made absolute; in the order given,
+                        matches of one pattern sorted bytewise */
+    size_t pattern_count;
+    uint64_t block_bytes;    /* LINES; default 1 MiB */
+    struct split_axis *axes; /* PRODUCT: the last axis varies fastest */
+    size_t axis_count;
+};
+
+/* Bounds that a user can set; 0 = the default of whoever reads it. */
+struct job_limits {
+    uint64_t task_timeout_ns; /* one attempt of a task, split, merge, prepare or finish; 0 = none */
+    uint64_t task_memory_bytes; /* growth of one executor over its start; 0 = 90 % of the node */
+    uint32_t attempts_max;
+    uint32_t crashes_max;
+    uint64_t range_count_min;
+    uint64_t range_count_max;
+};
+
+enum { JOB_NAME_BYTES_MAX = 100, JOB_FILE_BYTES_MAX = 1 << 20 };
+#define SPLIT_BLOCK_BYTES_DEFAULT ((uint64_t)1 << 20)
+#define SPLIT_BLOCK_BYTES_MAX     ((uint64_t)1 << 30)
+
+/* "range", "lines", ... Borrows a static. */
+const char *split_kind_name(enum split_kind kind);
+
+/* Owns everything it points to. All zero is a valid empty job. */
+struct job {
+    char *name;        /* default: the job file's name without directory and ending */
+    char *source_path; /* absolute; the file it was read from */
+    char *plugin_path; /* absolute; found */
+    struct split split;
+    struct parameter_list parameters;
+    struct job_limits limits;
+    char *output_path; /* absolute, or "-" for standard output */
+};
+
+void job_close(struct job *job);
+
+/* Reads `path`: a job file (YAML) or a plug-in (.so, then split is RANGE with 0 tasks until
+ * --tasks is given). Job file:
+ *
+ *     plugin: primes.so           # beside the job file, in $SHEAF_PLUGIN_PATH, or installed
+ *     name: primes                # optional
+ *     split: {range: 100000}      # or lines: {files: [...], block: 1M} | files: [...] |
+ *                                 #    product: {a: [1, 2], b: [x, y]} | plugin
+ *     parameters: {limit: 1e9}
+ *     limits: {timeout: 10s, memory: 1G, attempts: 3, crashes: 3}
+ *     ranges: {min: 1, max: 10000}
+ *     output: primes.txt          # relative to the working directory; default "-"
+ *
+ * Errors name file:line, the key, what was found and what is accepted (with a "did you mean" for
+ * near misses). Unknown keys, duplicate keys, negative counts, wrong types are errors. */
+int job_read(const char *path, struct job *job, struct sheaf_error *error);
+/* Likewise for a job file's text; `path` stands in errors and tells where to look for files. */
+int job_parse(const char *text, size_t size, const char *path, struct job *job,
+              struct sheaf_error *error);
+
+/* True for a job read from a plug-in: it has no job file that lists its parameters. */
+bool job_is_plugin_only(const struct job *job);
+
+/* Overrides, from the command line: "--tasks N" for split `range`, and "name=value". A name that
+ * the job file does not list is an error; a job read from a plug-in takes any name. */
+int job_set_tasks(struct job *job, const char *text, struct sheaf_error *error);
+int job_set_parameter(struct job *job, const char *assignment, struct sheaf_error *error);
+
+/* After the overrides: checks that the job can run (plug-in there, tasks > 0 or another split,
+ * inputs there, output's directory writable). */
+int job_check(const struct job *job, struct sheaf_error *error);
+
+/* What travels to workers and is kept in the run directory. */
+void job_encode(const struct job *job, struct byte_writer *writer);
+/* Overwrites *job. MALFORMED, and *job as it was, unless the bytes are what encode writes. */
+int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *error);
+
+enum { JOB_IDENTITY_BYTES = 32 };
+
+/* SHA-256 over everything that the output depends on: plug-in file, split, parameters. Not over
+ * limits, output path and name. Files of LINES and FILES count by path, size and time of change,
+ * not by content: they may be large. */
+int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES],
+                 struct sheaf_error *error);
+
+#endif

@@ -1,0 +1,93 @@
+/* job_check.c - checks, before anything starts, that a job can run. */
+#include "job.h"
+
+#include "../scheduler/fact.h"
+#include "../scheduler/memory.h"
+#include "split.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int check_plugin(const struct job *job, struct sheaf_error *error)
+{
+    struct stat status;
+    if (stat(job->plugin_path, &status) != 0 ||
+        faccessat(AT_FDCWD, job->plugin_path, R_OK, AT_EACCESS) != 0)
+        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "cannot read the plug-in %s: %s",
+                               job->plugin_path, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "the plug-in %s is not a file",
+                               job->plugin_path);
+    return 0;
+}
+
+static int check_range(const struct job *job, struct sheaf_error *error)
+{
+    uint64_t tasks = job->split.tasks;
+    if (tasks > 0 && tasks <= SHEAF_TASKS_MAX)
+        return 0;
+    if (job_is_plugin_only(job))
+        return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "how many tasks? Say it with --tasks N, or describe the job in a "
+                               "job file (plugin: %s, split: ...)",
+                               job->plugin_path);
+    return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                           "%s: how many tasks? Add \"split: {range: N}\" to it, or give --tasks N",
+                           job->source_path);
+}
+
+/* Walks no task: that the patterns match, and that the tasks can be counted, is known before. */
+static int check_split(const struct split *split, struct sheaf_error *error)
+{
+    struct split_walk *walk;
+    int code = split_walk_create(split, &walk, error);
+    if (code == 0)
+        split_walk_destroy(walk);
+    return code;
+}
+
+/* The output is written beside its place and renamed, so the directory must be writable. */
+static int check_output(const char *path, struct sheaf_error *error)
+{
+    if (strcmp(path, "-") == 0)
+        return 0;
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "the output %s is a directory; give the name of a file", path);
+    const char *slash = strrchr(path, '/');
+    char *directory = memory_copy_string(path);
+    directory[slash == path ? 1 : slash - path] = '\0';
+    int code = 0;
+    if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0)
+        code = sheaf_error_set_errno(
+            error, errno,
+            "cannot write the output to %s (make the directory writable, or change \"output\")",
+            path);
+    free(directory);
+    return code;
+}
+
+int job_check(const struct job *job, struct sheaf_error *error)
+{
+    int code = check_plugin(job, error);
+    if (code != 0)
+        return code;
+    switch (job->split.kind) {
+    case SPLIT_RANGE:
+        code = check_range(job, error);
+        break;
+    case SPLIT_LINES:
+    case SPLIT_FILES:
+    case SPLIT_PRODUCT:
+        code = check_split(&job->split, error);
+        break;
+    case SPLIT_PLUGIN:
+        break;
+    }
+    return code != 0 ? code : check_output(job->output_path, error);
+}

@@ -1,0 +1,34 @@
+/* job_file.h - the keys of a job file, read into a job. */
+#ifndef SHEAF_JOB_FILE_H
+#define SHEAF_JOB_FILE_H
+
+#include "job.h"
+#include "job_yaml.h"
+
+/* Borrows all but `directory`. */
+struct job_reader {
+    struct job_yaml yaml;
+    struct job *job; /* being filled; the caller closes it after an error */
+    char *directory; /* of the job file, absolute */
+    struct sheaf_error *error;
+};
+
+typedef int job_reader_function(struct job_reader *reader, yaml_node_t *value);
+
+struct job_field {
+    const char *key;
+    job_reader_function *read;
+};
+
+/* Calls the field's function for each key of a mapping. `where` is the mapping's name in errors:
+ * "the job", "limits". */
+int job_reader_read_mapping(struct job_reader *reader, yaml_node_t *node, const char *where,
+                            const struct job_field *fields);
+/* Sets "file:line: WHERE must be WHAT, found ...". */
+int job_reader_must_be(struct job_reader *reader, const yaml_node_t *node, const char *where,
+                       const char *what);
+
+/* The value of "split". */
+int job_file_read_split(struct job_reader *reader, yaml_node_t *value);
+
+#endif

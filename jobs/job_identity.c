@@ -1,0 +1,110 @@
+/* job_identity.c - one number for everything that a job's output depends on. */
+#include "job.h"
+
+#include "input_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sha2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+_Static_assert(SHA256_DIGEST_LENGTH == JOB_IDENTITY_BYTES, "the identity is a SHA-256");
+
+/* Changes when the encoding below does, so that a journal of an older version is not continued. */
+static const char identity_version[] = "sheaf job identity 1";
+
+static int hash_plugin(const char *path, struct byte_writer *writer, struct sheaf_error *error)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "cannot read the plug-in %s: %s", path,
+                               strerror(errno));
+    SHA2_CTX hash;
+    SHA256Init(&hash);
+    unsigned char buffer[1 << 16];
+    ssize_t size;
+    do {
+        size = read(descriptor, buffer, sizeof buffer);
+        if (size > 0)
+            SHA256Update(&hash, buffer, (size_t)size);
+    } while (size > 0 || (size < 0 && errno == EINTR));
+    int read_errno = errno;
+    close(descriptor);
+    if (size < 0)
+        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "cannot read the plug-in %s: %s", path,
+                               strerror(read_errno));
+    SHA256Final(byte_writer_reserve(writer, SHA256_DIGEST_LENGTH), &hash);
+    return 0;
+}
+
+static int encode_input_files(const struct split *split, struct byte_writer *writer,
+                              struct sheaf_error *error)
+{
+    struct input_files files;
+    int code = input_files_match(split, &files, error);
+    if (code != 0)
+        return code;
+    byte_writer_put_u64(writer, files.count);
+    for (size_t i = 0; i < files.count; i++) {
+        byte_writer_put_string(writer, files.items[i].path);
+        byte_writer_put_u64(writer, files.items[i].size_bytes);
+        byte_writer_put_u64(writer, (uint64_t)files.items[i].changed_s);
+        byte_writer_put_u64(writer, (uint64_t)files.items[i].changed_ns);
+    }
+    input_files_close(&files);
+    return 0;
+}
+
+static void encode_axes(const struct split *split, struct byte_writer *writer)
+{
+    byte_writer_put_u64(writer, split->axis_count);
+    for (size_t i = 0; i < split->axis_count; i++) {
+        byte_writer_put_string(writer, split->axes[i].name);
+        byte_writer_put_u64(writer, split->axes[i].value_count);
+        for (size_t j = 0; j < split->axes[i].value_count; j++)
+            byte_writer_put_string(writer, split->axes[i].values[j]);
+    }
+}
+
+static int encode_split(const struct split *split, struct byte_writer *writer,
+                        struct sheaf_error *error)
+{
+    byte_writer_put_u8(writer, (uint8_t)split->kind);
+    switch (split->kind) {
+    case SPLIT_RANGE:
+        byte_writer_put_u64(writer, split->tasks);
+        break;
+    case SPLIT_LINES:
+        byte_writer_put_u64(writer, split->block_bytes);
+        return encode_input_files(split, writer, error);
+    case SPLIT_FILES:
+        return encode_input_files(split, writer, error);
+    case SPLIT_PRODUCT:
+        encode_axes(split, writer);
+        break;
+    case SPLIT_PLUGIN:
+        break;
+    }
+    return 0;
+}
+
+int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES],
+                 struct sheaf_error *error)
+{
+    struct byte_writer writer = {0};
+    byte_writer_put_string(&writer, identity_version);
+    int code = hash_plugin(job->plugin_path, &writer, error);
+    if (code == 0)
+        code = encode_split(&job->split, &writer, error);
+    if (code == 0) {
+        parameter_list_encode(&job->parameters, &writer);
+        SHA2_CTX hash;
+        SHA256Init(&hash);
+        SHA256Update(&hash, writer.data, writer.size);
+        SHA256Final(identity, &hash);
+    }
+    byte_writer_close(&writer);
+    return code;
+}

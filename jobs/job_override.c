@@ -1,0 +1,78 @@
+/* job_override.c - changes a job by what the command line says. */
+#include "job.h"
+
+#include "../scheduler/fact.h"
+#include "../scheduler/memory.h"
+#include "suggest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool job_is_plugin_only(const struct job *job)
+{
+    return strcmp(job->source_path, job->plugin_path) == 0;
+}
+
+int job_set_tasks(struct job *job, const char *text, struct sheaf_error *error)
+{
+    if (job->split.kind != SPLIT_RANGE)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--tasks is for jobs that split by range; %s splits by \"%s\", "
+                               "which gives the number of tasks",
+                               job->source_path, split_kind_name(job->split.kind));
+    uint64_t tasks;
+    if (parse_count(text, &tasks, NULL) != 0 || tasks == 0 || tasks > SHEAF_TASKS_MAX)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--tasks must be a count of tasks (1 or more, at most 2^62), found "
+                               "\"%.100s\"",
+                               text);
+    job->split.tasks = tasks;
+    return 0;
+}
+
+static int unknown_parameter(const struct job *job, const char *name, struct sheaf_error *error)
+{
+    const struct parameter_list *list = &job->parameters;
+    if (list->count == 0)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "unknown parameter \"%.100s\": %s lists no parameters; add it there "
+                               "under \"parameters\" first",
+                               name, job->source_path);
+    const char **names = memory_allocate_zeroed(list->count, sizeof *names);
+    char listed[400] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        names[i] = list->items[i].name;
+        if (length < sizeof listed - 1)
+            length += (size_t)snprintf(listed + length, sizeof listed - length, "%s%s",
+                                       i > 0 ? ", " : "", names[i]);
+    }
+    const char *nearest = suggest_nearest(name, names, list->count);
+    int code =
+        sheaf_error_set(error, SHEAF_ERROR_USAGE, "unknown parameter \"%.100s\"%s%s%s; %s has %s%s",
+                        name, nearest != NULL ? "; did you mean \"" : "",
+                        nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "",
+                        job->source_path, listed, length >= sizeof listed ? "..." : "");
+    free(names);
+    return code;
+}
+
+int job_set_parameter(struct job *job, const char *assignment, struct sheaf_error *error)
+{
+    const char *equals = strchr(assignment, '=');
+    if (equals == NULL || equals == assignment)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "a parameter is set by name=value (such as limit=1000), found "
+                               "\"%.100s\"",
+                               assignment);
+    char *name = memory_copy_string(assignment);
+    name[equals - assignment] = '\0';
+    int code;
+    if (!job_is_plugin_only(job) && parameter_list_find(&job->parameters, name) == NULL)
+        code = unknown_parameter(job, name, error);
+    else
+        code = parameter_list_set(&job->parameters, name, equals + 1, error);
+    free(name);
+    return code;
+}
