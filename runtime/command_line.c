@@ -1,0 +1,67 @@
+/* command_line.c - puts a command into words that can be typed into a shell. */
+#include "command_line.h"
+
+#include "../scheduler/memory.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char plain_characters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+
+/* Appends at `end`, which has room for 4 bytes a character and 2 more. Returns the new end. */
+static char *append_quoted(char *end, const char *word)
+{
+    if (word[0] != '\0' && word[strspn(word, plain_characters)] == '\0')
+        return stpcpy(end, word);
+    *end++ = '\'';
+    for (; *word != '\0'; word++) {
+        if (*word == '\'')
+            end = stpcpy(end, "'\\''");
+        else
+            *end++ = *word;
+    }
+    *end++ = '\'';
+    *end = '\0';
+    return end;
+}
+
+/* getopt_long takes abbreviations; --fr and --fre are no other option's. */
+static bool is_fresh_option(const char *word)
+{
+    size_t length = strlen(word);
+    return length >= strlen("--fr") && strncmp(word, "--fresh", length) == 0;
+}
+
+char *command_line_format(char *const *words, int word_count)
+{
+    size_t size_bytes = 1;
+    for (int i = 0; i < word_count; i++)
+        size_bytes += 4 * strlen(words[i]) + 4;
+    char *line = memory_allocate(size_bytes);
+    char *end = line;
+    *end = '\0';
+    for (int i = 0; i < word_count; i++) {
+        if (i > 0)
+            *end++ = ' ';
+        end = append_quoted(end, words[i]);
+    }
+    return line;
+}
+
+char *command_line_to_continue(char *const *arguments, int argument_count)
+{
+    char **words = memory_allocate_zeroed((size_t)argument_count + 2, sizeof *words);
+    int count = 0;
+    words[count++] = memory_copy_string("sheaf");
+    words[count++] = memory_copy_string("run");
+    for (int i = 0; i < argument_count; i++)
+        if (!is_fresh_option(arguments[i]))
+            words[count++] = arguments[i];
+    char *line = command_line_format(words, count);
+    free(words[0]);
+    free(words[1]);
+    free(words);
+    return line;
+}

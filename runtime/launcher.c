@@ -1,0 +1,260 @@
+/* launcher.c - starts mpirun, again if need be, until the job has ended. */
+#include "launcher.h"
+
+#include "../scheduler/memory.h"
+#include "../scheduler/scheduler.h"
+#include "clock.h"
+#include "command_line.h"
+#include "hosts.h"
+#include "launch.h"
+#include "master.h"
+#include "mpirun.h"
+#include "progress_display.h"
+#include "publish.h"
+#include "run_directory.h"
+#include "run_job.h"
+#include "stop_request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKOFF_MIN_NS SHEAF_NS_PER_S
+#define BACKOFF_MAX_NS (30 * SHEAF_NS_PER_S)
+
+/* While not one master has started the cause is likely to stay: a wrong option or host. */
+enum { RESTARTS_BEFORE_START_MAX = 2 };
+
+enum { EXIT_STOPPED = 3, EXIT_CANNOT_GO_ON = 4 };
+
+struct launcher {
+    const struct run_options *options;
+    struct job job;
+    char *dir;
+    struct mpirun mpirun;
+    struct mpirun_layout layout;
+    char *program; /* this executable */
+    struct progress_display display;
+    struct stop_request stop;
+    bool was_started;    /* a master has held the run directory */
+    bool has_tasks_done; /* `tasks_done` is known */
+    uint64_t tasks_done; /* the most that any master reported */
+    uint32_t failures;   /* launches in a row that failed without new results */
+};
+
+static void __attribute__((format(printf, 2, 3)))
+say(struct launcher *launcher, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length >= 0)
+        progress_display_say(&launcher->display, "sheaf: ", text, (size_t)length);
+    free(text);
+}
+
+static uint32_t count_cores(void)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
+        return (uint32_t)CPU_COUNT(&cores);
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more cores than a cpu_set_t can hold */
+    return online > 0 ? (uint32_t)online : 1;
+}
+
+static int find_program(char **program, struct sheaf_error *error)
+{
+    *program = realpath("/proc/self/exe", NULL);
+    if (*program == NULL)
+        return sheaf_error_set_errno(error, errno, "cannot tell where this program is");
+    return 0;
+}
+
+/* Everything that can be found wrong without MPI is found here. */
+static int prepare(struct launcher *launcher, struct sheaf_error *error)
+{
+    const struct run_options *options = launcher->options;
+    uint32_t host_count = 0;
+    struct master_job loaded = {.job.name = NULL};
+    int code = master_job_load(options, &loaded, error);
+    launcher->job = loaded.job;
+    if (code == 0)
+        code = hosts_count(options, &host_count, error);
+    if (code == 0)
+        code = mpirun_find(options->mpirun, &launcher->mpirun, error);
+    if (code == 0)
+        code = find_program(&launcher->program, error);
+    if (code != 0)
+        return code;
+    launcher->dir = run_job_directory(options, launcher->job.name);
+    launcher->layout = mpirun_layout_choose(options, host_count, count_cores());
+    /* Debian's and others' mpirun refuse root, which is all there is in a container. */
+    if (geteuid() == 0) {
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+        setenv("PRTE_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    }
+    return 0;
+}
+
+static int launch_once(struct launcher *launcher, struct launch_result *result,
+                       struct sheaf_error *error)
+{
+    struct mpirun_program program = {.path = launcher->program,
+                                     .is_restart = launcher->was_started};
+    char **arguments =
+        mpirun_arguments(&launcher->mpirun, &launcher->layout, &program, launcher->options);
+    if (launcher->options->is_verbose) {
+        int count = 0;
+        while (arguments[count] != NULL)
+            count++;
+        char *line = command_line_format(arguments, count);
+        say(launcher, "%s", line);
+        free(line);
+    }
+    struct launch_options options = {
+        .options = launcher->options,
+        .arguments = arguments,
+        .dir = launcher->dir,
+        .job_name = launcher->job.name,
+        .display = &launcher->display,
+        .stop = &launcher->stop,
+    };
+    int code = launch_run(&options, result, error);
+    free(arguments);
+    return code;
+}
+
+/* The end line may have been lost with mpirun; the file that the master wrote last was not. */
+static void look_for_end(const struct launcher *launcher, struct launch_result *result)
+{
+    struct status status;
+    if (result->how == LAUNCH_ENDED || !result->was_started ||
+        status_read(launcher->dir, &status, NULL) != 0 || !status.has_ended ||
+        status.incarnation != result->incarnation)
+        return;
+    result->how = LAUNCH_ENDED;
+    result->exit_status = status.exit_status;
+    result->has_output = status.exit_status == 0 && strcmp(status.output, "-") == 0;
+    result->is_worth_restarting = false;
+    result->text[0] = '\0';
+}
+
+static bool made_progress(struct launcher *launcher, const struct launch_result *result)
+{
+    if (!result->has_progress)
+        return false;
+    uint64_t before = launcher->has_tasks_done ? launcher->tasks_done : result->tasks_at_first;
+    bool is_more = result->tasks_done > before;
+    if (is_more || !launcher->has_tasks_done)
+        launcher->tasks_done = result->tasks_done;
+    launcher->has_tasks_done = true;
+    return is_more;
+}
+
+static uint64_t backoff_ns(uint32_t failures)
+{
+    uint64_t wait_ns = BACKOFF_MIN_NS;
+    for (uint32_t i = 1; i < failures && wait_ns < BACKOFF_MAX_NS; i++)
+        wait_ns *= 2;
+    return wait_ns < BACKOFF_MAX_NS ? wait_ns : BACKOFF_MAX_NS;
+}
+
+/* Whether to try once more after a launch that failed; says so, and waits. */
+static bool restart(struct launcher *launcher, const struct launch_result *result)
+{
+    launcher->failures = made_progress(launcher, result) ? 1 : launcher->failures + 1;
+    uint32_t restarts_max = launcher->options->restarts_max;
+    bool is_somebody_elses_doing = result->how == LAUNCH_DIED && result->was_killed;
+    if (!launcher->was_started && !is_somebody_elses_doing &&
+        restarts_max > RESTARTS_BEFORE_START_MAX)
+        restarts_max = RESTARTS_BEFORE_START_MAX;
+    if (launcher->failures > restarts_max) {
+        say(launcher, "error: %s; giving up after %" PRIu32 " restart%s without new results",
+            result->text, restarts_max, restarts_max == 1 ? "" : "s");
+        return false;
+    }
+    uint64_t wait_ns = backoff_ns(launcher->failures);
+    say(launcher, "%s; starting again in %" PRIu64 " s (%s)", result->text,
+        wait_ns / SHEAF_NS_PER_S,
+        launcher->was_started ? "what the journal holds is kept" : "nothing had begun yet");
+    stop_request_wait(&launcher->stop, wait_ns);
+    return !launcher->stop.is_asked;
+}
+
+/* Launches until the job has ended. Returns its exit status, or a code. */
+static int run(struct launcher *launcher, struct launch_result *result, struct sheaf_error *error)
+{
+    for (;;) {
+        *result = (struct launch_result){.text = ""};
+        int code = launch_once(launcher, result, error);
+        if (code != 0)
+            return code;
+        launcher->was_started |= result->was_started;
+        look_for_end(launcher, result);
+        if (result->how == LAUNCH_ENDED && !result->is_worth_restarting)
+            return result->exit_status;
+        if (result->how == LAUNCH_STOPPED || launcher->stop.is_asked)
+            return EXIT_STOPPED;
+        if (!restart(launcher, result))
+            return launcher->stop.is_asked ? EXIT_STOPPED : EXIT_CANNOT_GO_ON;
+    }
+}
+
+/* The last words: the result, or what to do next. Returns the exit status. */
+static int conclude(struct launcher *launcher, const struct launch_result *result, int status)
+{
+    progress_display_finish(&launcher->display);
+    if (status != 0 && result->how == LAUNCH_ENDED && result->text[0] != '\0')
+        say(launcher, "%s%s", status == EXIT_STOPPED ? "" : "error: ", result->text);
+    if (status == 0 && result->has_output) {
+        struct sheaf_error error;
+        char *output = run_directory_join(launcher->dir, "output");
+        if (publish_copy(output, STDOUT_FILENO, &error) != 0) {
+            say(launcher, "error: %s. The result is in %s", error.text, output);
+            status = EXIT_CANNOT_GO_ON;
+        }
+        free(output);
+    }
+    if (status == EXIT_STOPPED || (status == EXIT_CANNOT_GO_ON && launcher->was_started)) {
+        char *line = command_line_to_continue(launcher->options->arguments,
+                                              launcher->options->argument_count);
+        say(launcher, "%s. To continue: %s",
+            status != EXIT_STOPPED          ? "the results so far are kept"
+            : result->how == LAUNCH_STOPPED ? result->text
+                                            : "stopped",
+            line);
+        free(line);
+    }
+    return status;
+}
+
+int launcher_run(const struct run_options *options, struct sheaf_error *error)
+{
+    struct launcher launcher = {.options = options};
+    struct launch_result result;
+    int code = prepare(&launcher, error);
+    if (code != 0)
+        goto out;
+    code = stop_request_open(&launcher.stop, error);
+    if (code != 0)
+        goto out;
+    progress_display_init(&launcher.display, STDERR_FILENO, options->is_quiet);
+    code = run(&launcher, &result, error);
+    if (code >= 0)
+        code = conclude(&launcher, &result, code);
+    stop_request_close(&launcher.stop);
+out:
+    free(launcher.program);
+    free(launcher.dir);
+    job_close(&launcher.job);
+    return code;
+}

@@ -1,0 +1,132 @@
+/* main.c - the program: hands each command to the part that does it. */
+#include "doctor.h"
+#include "journal.h"
+#include "launcher.h"
+#include "options.h"
+#include "rank.h"
+#include "run_directory.h"
+#include "session.h"
+#include "status_command.h"
+#include "try.h"
+
+#include "../jobs/suggest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+enum { EXIT_USAGE = 2 };
+
+static int fail(const struct sheaf_error *error)
+{
+    fprintf(stderr, "sheaf: error: %s\n", error->text);
+    return sheaf_error_exit_status(error->code);
+}
+
+static int run_command(int argc, char **argv)
+{
+    struct run_options options;
+    struct sheaf_error error;
+    if (options_parse(argc, argv, &options, &error) != 0)
+        return fail(&error);
+    int status = 0;
+    if (options.wants_help)
+        options_print_help(stdout);
+    else if (session_is_under_mpi())
+        status = rank_main(&options);
+    else
+        status = launcher_run(&options, &error);
+    options_close(&options);
+    return status < 0 ? fail(&error) : status;
+}
+
+static int journal_command(int argc, char **argv)
+{
+    bool is_verify = argc == 3 && strcmp(argv[1], "verify") == 0;
+    bool is_dump = argc == 3 && strcmp(argv[1], "dump") == 0;
+    if (!is_verify && !is_dump) {
+        fprintf(stderr, "Usage: sheaf journal verify DIR\n"
+                        "       sheaf journal dump DIR\n");
+        return EXIT_USAGE;
+    }
+    struct sheaf_error error;
+    char *dir = run_directory_join(argv[2], "journal");
+    int code = is_verify ? journal_verify(dir, stdout, &error) : journal_dump(dir, stdout, &error);
+    free(dir);
+    return code < 0 ? fail(&error) : 0;
+}
+
+static int version_command(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("sheaf %s\n", PACKAGE_VERSION);
+    return 0;
+}
+
+static int help_command(int argc, char **argv);
+
+static const struct {
+    const char *name;
+    const char *arguments;
+    const char *help;
+    int (*command)(int argc, char **argv);
+} commands[] = {
+    {"run", "[options] JOB", "run a job, or continue it (sheaf run --help)", run_command},
+    {"try", "[options] JOB", "run one task here, to see what it does", try_command},
+    {"status", "[--json] DIR", "where a run stands", status_command},
+    {"doctor", "[DIR]", "check whether this host can run jobs", doctor_command},
+    {"journal", "verify|dump DIR", "check or print what a run has stored", journal_command},
+    {"--version", "", "print the version", version_command},
+    {"--help", "", "print this text", help_command},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int help_command(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("Usage: sheaf COMMAND ...\n\n"
+           "Runs a job as a bag of tasks over MPI, and goes on when parts of it are lost.\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-9s %-16s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    return 0;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *nearest = suggest_nearest(word, names, COMMANDS);
+    fprintf(stderr, "sheaf: error: unknown command \"%.100s\"%s%s%s (`sheaf --help` lists them)\n",
+            word, nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+            nearest != NULL ? "\"?" : "");
+    return EXIT_USAGE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "--help";
+    if (strcmp(word, "help") == 0 || strcmp(word, "-h") == 0)
+        word = "--help";
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, word) == 0)
+            return commands[i].command(argc - 1, argv + 1);
+    return unknown_command(word);
+}
+
+int main(int argc, char **argv)
+{
+    int status = dispatch(argc, argv);
+    /* What was printed counts only if it arrived. */
+    if (fflush(stdout) != 0 && status == 0) {
+        perror("sheaf: error: cannot write to standard output");
+        status = 4;
+    }
+    return status;
+}

@@ -1,0 +1,286 @@
+/* master.c - one step of the master: inputs become facts and effects, on time and in order. */
+#include "master_private.h"
+
+#include "../scheduler/check.h"
+#include "../scheduler/memory.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often ranks hear from an idle master, people see the status, a request to stop is noticed. */
+#define PING_NS        SHEAF_NS_PER_S
+#define STATUS_NS      SHEAF_NS_PER_S
+#define STOP_CHECK_NS  (SHEAF_NS_PER_S / 4)
+/* After a gap in which this process was stopped, silence of others says nothing for so long. */
+#define STOPPED_NS_MIN SHEAF_NS_PER_S
+#define AFTER_STOP_NS  SHEAF_NS_PER_S
+static volatile sig_atomic_t stop_is_requested;
+
+void master_request_stop(void)
+{
+    stop_is_requested = 1;
+}
+
+uint64_t master_incarnation(const struct master *master)
+{
+    return state_incarnation(scheduler_state(master->scheduler));
+}
+
+/* A failure of the journal that shows only now makes a good end a bad one. */
+static void close_journal(struct master *master)
+{
+    if (master->journal == NULL)
+        return;
+    struct sheaf_error error;
+    int code = journal_close(master->journal, &error);
+    master->journal = NULL;
+    if (code == 0 || master->status == 4)
+        return;
+    master_tell(master, CONTROL_ERROR, "%s", error.text);
+    master->status = sheaf_error_exit_status(code);
+}
+
+int master_finish(struct master *master, int code)
+{
+    if (code < 0) {
+        master->status = sheaf_error_exit_status(code);
+        master->is_worth_restarting = code == SHEAF_ERROR_TRANSPORT || code == SHEAF_ERROR_PROCESS;
+    }
+    master->is_over = true;
+    master->now_ns = clock_monotonic_ns();
+    close_journal(master);
+    master_tell_end(master);
+    return master->status;
+}
+
+void master_destroy(struct master *master)
+{
+    if (master == NULL)
+        return;
+    close_journal(master);
+    publisher_destroy(master->publisher);
+    master_split_close(master);
+    if (master->inputs != NULL)
+        input_store_close(master->inputs);
+    if (master->directory != NULL)
+        run_directory_close(master->directory);
+    scheduler_destroy(master->scheduler);
+    output_close(&master->output);
+    effect_queue_close(&master->effects);
+    failure_log_destroy(master->failures);
+    for (int i = 0; i < transport_rank_count(master->transport); i++) {
+        topology_close(&master->members[i].topology);
+        placement_close(&master->members[i].placement);
+    }
+    free(master->members);
+    free(master->output_path);
+    close(master->journal_event);
+    job_close(&master->job);
+    free(master);
+}
+
+void master_send(struct master *master, uint32_t rank, struct message *message)
+{
+    message->incarnation = master_incarnation(master);
+    struct byte_writer writer = {0};
+    message_encode(message, &writer);
+    transport_send(master->transport, (int)rank, writer.data, writer.size);
+}
+
+static bool carries_payload(const struct fact *fact)
+{
+    if (fact->kind != FACT_RESULT)
+        return false;
+    for (uint32_t i = 0; i < fact->as.result.partial_count; i++)
+        if (fact->as.result.partials[i].payload_seq == 0 && !fact->as.result.partials[i].is_absent)
+            return true;
+    return false;
+}
+
+/* What the runtime itself must do when something has become a fact. */
+static void on_fact(struct master *master, const struct fact *fact)
+{
+    if (fact->kind == FACT_WORKER_LOST) {
+        uint32_t rank = fact->as.worker_lost.worker;
+        master->anybody_was_lost = true;
+        transport_forget(master->transport, (int)rank);
+    }
+    master_tell_fact(master, fact);
+}
+
+void master_step(struct master *master, const struct input *input, const void *payload,
+                 size_t payload_size)
+{
+    struct output *output = &master->output;
+    scheduler_step(master->scheduler, input, output);
+    for (size_t i = 0; i < output->fact_count; i++) {
+        const struct fact *fact = &output->facts[i];
+        bool has_payload = carries_payload(fact);
+        journal_append(master->journal, fact, has_payload ? payload : NULL,
+                       has_payload ? payload_size : 0);
+        on_fact(master, fact);
+    }
+    for (size_t i = 0; i < output->effect_count; i++)
+        effect_queue_push(&master->effects, &output->effects[i]);
+}
+
+void master_fail(struct master *master, const struct sheaf_error *error)
+{
+    if (master->is_over)
+        return;
+    master_tell(master, CONTROL_ERROR, "%s", error->text);
+    master->is_over = true;
+    master->status = sheaf_error_exit_status(error->code);
+}
+
+static void ask_to_stop(struct master *master)
+{
+    struct input stop = {.kind = INPUT_STOP, .now_ns = master->now_ns};
+    master_step(master, &stop, NULL, 0);
+}
+
+/* The first request lets running tasks end; at the end of the grace period the run ends anyway. */
+static void look_for_stop(struct master *master)
+{
+    if (master->now_ns < master->next_stop_check_ns)
+        return;
+    master->next_stop_check_ns = master->now_ns + STOP_CHECK_NS;
+    if (master->stop_deadline_ns == UINT64_MAX) {
+        if (!stop_is_requested &&
+            !run_directory_stop_is_requested(run_directory_path(master->directory)))
+            return;
+        master->stop_deadline_ns = master->now_ns + master->options->grace_ns;
+        master_tell(master, CONTROL_WARNING,
+                    "stopping on request: running tasks have %llu s to end, no new ones start",
+                    (unsigned long long)(master->options->grace_ns / SHEAF_NS_PER_S));
+        ask_to_stop(master);
+    } else if (master->now_ns >= master->stop_deadline_ns) {
+        ask_to_stop(master);
+    }
+}
+
+static void send_pings(struct master *master)
+{
+    if (master->now_ns < master->next_ping_ns)
+        return;
+    master->next_ping_ns = master->now_ns + PING_NS;
+    struct message ping = {.kind = MESSAGE_PING};
+    /* One that counts as lost hears it too, should it live: but nothing heaps up for the dead. */
+    for (int i = 0; i < transport_rank_count(master->transport); i++)
+        if (master->members[i].is_known && transport_backlog_bytes(master->transport, i) == 0)
+            master_send(master, (uint32_t)i, &ping);
+}
+
+/* Silence is judged only when no message is waiting to be read, and not right after this process
+ * was itself stopped. */
+static void tick(struct master *master, bool no_message_is_waiting)
+{
+    if (master->now_ns - master->last_poll_ns > STOPPED_NS_MIN)
+        master->no_tick_before_ns = master->now_ns + AFTER_STOP_NS;
+    master->last_poll_ns = master->now_ns;
+    if (!no_message_is_waiting || master->now_ns < master->no_tick_before_ns ||
+        master->now_ns < scheduler_next_tick_ns(master->scheduler))
+        return;
+    struct input input = {.kind = INPUT_TICK, .now_ns = master->now_ns};
+    master_step(master, &input, NULL, 0);
+}
+
+struct snapshot {
+    struct fact *facts;
+    size_t count;
+    size_t capacity;
+};
+
+/* Facts of a snapshot borrow from the state; the journal copies them before the state changes. */
+static void add_to_snapshot(void *context, const struct fact *fact)
+{
+    struct snapshot *snapshot = context;
+    void *facts = snapshot->facts;
+    memory_grow(&facts, &snapshot->capacity, snapshot->count + 1, sizeof *snapshot->facts);
+    snapshot->facts = facts;
+    struct fact *added = &snapshot->facts[snapshot->count++];
+    *added = *fact;
+    if (fact->kind == FACT_RESULT)
+        added->as.result.partials =
+            memory_copy(fact->as.result.partials,
+                        fact->as.result.partial_count * sizeof *fact->as.result.partials);
+}
+
+static void take_snapshot(struct master *master)
+{
+    struct snapshot snapshot = {0};
+    state_snapshot(scheduler_state(master->scheduler), add_to_snapshot, &snapshot);
+    journal_snapshot(master->journal, snapshot.facts, snapshot.count);
+    for (size_t i = 0; i < snapshot.count; i++)
+        if (snapshot.facts[i].kind == FACT_RESULT)
+            free((void *)(uintptr_t)snapshot.facts[i].as.result.partials);
+    free(snapshot.facts);
+}
+
+static void look_at_journal(struct master *master)
+{
+    struct sheaf_error error;
+    if (journal_failure(master->journal, &error) < 0)
+        master_fail(master, &error);
+    else if (journal_wants_snapshot(master->journal))
+        take_snapshot(master);
+}
+
+bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_waiting)
+{
+    if (master->is_over)
+        return false;
+    master->now_ns = now_ns;
+    look_at_journal(master);
+    tick(master, no_message_is_waiting);
+    look_for_stop(master);
+    bool did_something = master_split_continue(master);
+    if (!master->is_over && master_perform_effects(master))
+        did_something = true;
+    master_pay_credit(master);
+    send_pings(master);
+    if (now_ns >= master->next_status_ns) {
+        master->next_status_ns = now_ns + STATUS_NS;
+        master_tell_status(master);
+    }
+    return did_something;
+}
+
+bool master_is_over(const struct master *master)
+{
+    return master->is_over;
+}
+
+int master_status(const struct master *master)
+{
+    return master->status;
+}
+
+/* Everybody who is there must answer: a rank that never said HELLO may be dead. */
+bool master_ends_cleanly(const struct master *master)
+{
+    return !master->anybody_was_lost;
+}
+
+const char *master_result_path(const struct master *master)
+{
+    if (master->status != 0 || strcmp(master->job.output_path, "-") != 0)
+        return NULL;
+    return master->output_path;
+}
+
+int master_wake_descriptor(const struct master *master)
+{
+    return master->journal_event;
+}
+
+void master_woken(struct master *master)
+{
+    uint64_t ignored;
+    if (read(master->journal_event, &ignored, sizeof ignored) < 0)
+        CHECK(errno == EAGAIN || errno == EINTR);
+}

@@ -1,0 +1,56 @@
+/* master.h - the master's side of the run: owns the job's state, journals facts, performs effects.
+ *
+ * The loop is rank.c's: handle each message, then poll. Inputs go through one function,
+ * master_step: scheduler -> journal -> queue of effects; effects are performed once the journal is
+ * durable up to the fact that they rest on. */
+#ifndef SHEAF_MASTER_H
+#define SHEAF_MASTER_H
+
+#include "message.h"
+#include "options.h"
+#include "plugin_probe.h"
+#include "transport.h"
+
+struct master;
+
+/* What was read before MPI starts. */
+struct master_job {
+    struct job job; /* owned by the master from then on */
+    struct plugin_hooks hooks;
+};
+
+/* Reads, overrides and checks the job, and looks at its plug-in (in a child process). */
+int master_job_load(const struct run_options *options, struct master_job *job,
+                    struct sheaf_error *error);
+
+/* Opens the run directory and the journal, recovers, and starts the run. Keeps options and
+ * transport; takes over *job in any case. */
+int master_create(const struct run_options *options, struct master_job *job,
+                  struct transport *transport, struct master **master, struct sheaf_error *error);
+/* The run is over, or must be (`code` below 0: why): makes everything durable, writes the last
+ * status, tells the launcher. Returns the exit status. */
+int master_finish(struct master *master, int code);
+/* Closes what is still open: journal, run directory. */
+void master_destroy(struct master *master);
+
+/* A message from a worker, decoded; `size` is that of its encoding. */
+void master_handle(struct master *master, int rank, struct message *message, size_t size,
+                   uint64_t now_ns);
+/* Makes progress. True when there was something to do. After a failure that the run cannot survive
+ * (disk full, ...) the master is over with status 4. */
+bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_waiting);
+
+/* The run ended: the exit status, and whether every rank is there to finalize. */
+bool master_is_over(const struct master *master);
+int master_status(const struct master *master);
+bool master_ends_cleanly(const struct master *master);
+/* Where the published output is when it belongs on standard output; NULL otherwise. */
+const char *master_result_path(const struct master *master);
+
+/* Readable when the journal has news, until master_woken. */
+int master_wake_descriptor(const struct master *master);
+void master_woken(struct master *master);
+/* Asks the run to stop; safe in a signal handler. */
+void master_request_stop(void);
+
+#endif

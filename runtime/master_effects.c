@@ -1,0 +1,343 @@
+/* master_effects.c - performs the scheduler's effects once the facts they rest on are durable. */
+#include "master_private.h"
+
+#include "../scheduler/check.h"
+#include "../scheduler/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { EFFECTS_PER_POLL = 256 };
+
+/* Input bytes in one order. A range with more is cut, and its end goes back at once. */
+#define ORDER_INPUT_BYTES_MAX ((uint64_t)4 << 20)
+/* Result bytes that one worker may have under way, and all of them together. */
+#define WINDOW_BYTES_MAX      ((uint64_t)8 << 20)
+#define WINDOW_BYTES_MIN      ((uint64_t)64 << 10)
+#define WINDOWS_BYTES_TOTAL   ((uint64_t)512 << 20)
+
+void effect_queue_push(struct effect_queue *queue, const struct effect *effect)
+{
+    if (queue->first > 0 && queue->first + queue->count == queue->capacity) {
+        memmove(queue->items, queue->items + queue->first, queue->count * sizeof *queue->items);
+        queue->first = 0;
+    }
+    void *items = queue->items;
+    memory_grow(&items, &queue->capacity, queue->first + queue->count + 1, sizeof *queue->items);
+    queue->items = items;
+    queue->items[queue->first + queue->count++] = *effect;
+}
+
+void effect_queue_close(struct effect_queue *queue)
+{
+    free(queue->items);
+    *queue = (struct effect_queue){0};
+}
+
+static uint64_t window_bytes(const struct master *master)
+{
+    uint64_t share = WINDOWS_BYTES_TOTAL / (uint64_t)transport_rank_count(master->transport);
+    if (share > WINDOW_BYTES_MAX)
+        return WINDOW_BYTES_MAX;
+    return share < WINDOW_BYTES_MIN ? WINDOW_BYTES_MIN : share;
+}
+
+static void welcome(struct master *master, const struct effect *effect)
+{
+    const struct member *member = &master->members[effect->worker];
+    const char *run_dir = run_directory_path(master->directory);
+    struct message message = {.kind = MESSAGE_WELCOME};
+    message.as.welcome.placement = member->placement;
+    message.as.welcome.job = master->job;
+    message.as.welcome.lost_after_ns = master->options->lost_after_ns;
+    message.as.welcome.window_bytes = window_bytes(master);
+    message.as.welcome.has_merge = master->hooks.has_merge;
+    message.as.welcome.run_dir = run_dir;
+    message.as.welcome.run_dir_size = strlen(run_dir);
+    master_send(master, effect->worker, &message);
+}
+
+/* Feeds the scheduler as if the worker had given back the part of an assignment that was never
+ * sent. */
+static void give_back(struct master *master, const struct effect *effect, struct range range,
+                      bool is_whole)
+{
+    struct input input = {.kind = INPUT_RETURNED, .now_ns = master->now_ns};
+    input.as.returned = (struct input_returned){
+        .worker = effect->worker,
+        .incarnation = master_incarnation(master),
+        .assignment = effect->assignment,
+        .range = range,
+        .is_whole = is_whole,
+    };
+    master_step(master, &input, NULL, 0);
+}
+
+static void fail_attempt(struct master *master, const struct effect *effect, struct range range,
+                         const char *text)
+{
+    struct input input = {.kind = INPUT_ATTEMPT_FAILED, .now_ns = master->now_ns};
+    input.as.attempt_failed = (struct input_attempt_failed){
+        .worker = effect->worker,
+        .incarnation = master_incarnation(master),
+        .assignment = effect->assignment,
+        .work = effect->work,
+        .range = range,
+        .cause = CAUSE_INPUT,
+        .is_crash = true, /* ends the assignment */
+        .text = text,
+        .text_size = (uint32_t)strlen(text),
+    };
+    master_step(master, &input, NULL, 0);
+}
+
+/* A stored result does not match its checksum: its tasks run again. */
+static void lose_result(struct master *master, struct range range, const struct sheaf_error *error)
+{
+    master_tell(master, CONTROL_WARNING, "%s; tasks %llu to %llu run again", error->text,
+                (unsigned long long)range.first,
+                (unsigned long long)(range_end(range) - (range.count > 0)));
+    struct input input = {.kind = INPUT_RESULT_LOST, .now_ns = master->now_ns};
+    input.as.result_lost = range;
+    master_step(master, &input, NULL, 0);
+}
+
+/* The input bytes of a RUN order. False when the order is not to be sent. */
+static bool gather_inputs(struct master *master, const struct effect *effect, struct range *range,
+                          struct byte_writer *body)
+{
+    if (master->inputs == NULL)
+        return true;
+    uint64_t count = input_store_fit(master->inputs, *range, ORDER_INPUT_BYTES_MAX);
+    if (count < range->count) {
+        struct range rest = range_between(range->first + count, range_end(*range));
+        range->count = count;
+        give_back(master, effect, rest, false);
+    }
+    struct sheaf_error error;
+    if (input_store_read(master->inputs, *range, body, &error) == 0)
+        return true;
+    if (range->count > 1) {
+        /* One of many: those before and after it go back, and come again one by one. */
+        range->count = 1;
+        give_back(master, effect, range_between(effect->range.first + 1, range_end(effect->range)),
+                  false);
+        byte_writer_clear(body);
+        if (input_store_read(master->inputs, *range, body, &error) == 0)
+            return true;
+    }
+    fail_attempt(master, effect, *range, error.text);
+    return false;
+}
+
+/* The partial results inside a MERGE's subtree. False when one was damaged: it is lost, and the
+ * merge will be decided again. */
+static bool gather_partials(struct master *master, const struct effect *effect,
+                            struct byte_writer *body)
+{
+    const struct state *state = scheduler_state(master->scheduler);
+    uint64_t end = range_end(effect->range);
+    for (uint64_t task = effect->range.first; task < end;) {
+        const struct partial *partial = state_find_partial(state, task);
+        if (partial == NULL || partial->range.first >= end)
+            break;
+        byte_writer_put_u64(body, partial->range.first);
+        byte_writer_put_u64(body, partial->range.count);
+        byte_writer_put_u8(body, partial->is_absent);
+        byte_writer_put_u32(body, (uint32_t)partial->size_bytes);
+        task = range_end(partial->range);
+        struct sheaf_error error;
+        if (!partial->is_absent &&
+            journal_read_payload(master->journal, partial, body, &error) < 0) {
+            struct range lost = partial->range;
+            give_back(master, effect, effect->range, true);
+            lose_result(master, lost, &error);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The whole result for FINISH: what is merged, or what was collected, in order. */
+static bool gather_result(struct master *master, const struct effect *effect,
+                          struct byte_writer *body)
+{
+    const struct state *state = scheduler_state(master->scheduler);
+    const struct partial *partial = state_find_partial(state, 0);
+    for (; partial != NULL; partial = state_find_partial(state, range_end(partial->range))) {
+        struct sheaf_error error;
+        if (body->size + partial->size_bytes > TRANSPORT_MESSAGE_BYTES_MAX / 2) {
+            sheaf_error_set(&error, SHEAF_ERROR_LIMIT,
+                            "the collected result is larger than 512 MiB, more than `finish` can "
+                            "take; give the plug-in a `merge`, or leave `finish` out");
+            master_fail(master, &error);
+            return false;
+        }
+        if (!partial->is_absent &&
+            journal_read_payload(master->journal, partial, body, &error) < 0) {
+            struct range lost = partial->range;
+            give_back(master, effect, effect->range, true);
+            lose_result(master, lost, &error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void assign(struct master *master, const struct effect *effect)
+{
+    const struct state *state = scheduler_state(master->scheduler);
+    if (state_find_assignment(state, effect->assignment) == NULL)
+        return; /* its worker was lost before the effect was due */
+    struct byte_writer body = {0};
+    struct range range = effect->range;
+    bool is_sendable = true;
+    switch (effect->work) {
+    case WORK_SPLIT:
+        master_split_restart(master, effect->assignment);
+        break;
+    case WORK_RUN:
+        is_sendable = gather_inputs(master, effect, &range, &body);
+        break;
+    case WORK_MERGE:
+        is_sendable = gather_partials(master, effect, &body);
+        break;
+    case WORK_FINISH:
+        is_sendable = gather_result(master, effect, &body);
+        break;
+    }
+    if (is_sendable) {
+        const struct fact_job_accepted *job = state_job(state);
+        struct message message = {.kind = MESSAGE_ORDER};
+        message.as.order = (struct work_order){
+            .assignment = effect->assignment,
+            .work = effect->work,
+            .range = range,
+            .attempt = effect->attempt,
+            .has_input = effect->work == WORK_RUN && master->inputs != NULL,
+            .task_count = job != NULL ? job->task_count : 0,
+            .body = body.data,
+            .body_size = body.size,
+        };
+        master_send(master, effect->worker, &message);
+    }
+    byte_writer_close(&body);
+}
+
+static void send_about_assignment(struct master *master, enum message_kind kind,
+                                  const struct effect *effect)
+{
+    struct message message = {.kind = kind};
+    message.as.assignment = effect->assignment;
+    master_send(master, effect->worker, &message);
+}
+
+/* Results without some tasks must not be taken for the whole: they get another name. */
+static void choose_output_path(struct master *master)
+{
+    const char *dir = run_directory_path(master->directory);
+    bool is_to_stdout = strcmp(master->job.output_path, "-") == 0;
+    char *path = is_to_stdout ? run_directory_join(dir, "output")
+                              : memory_copy_string(master->job.output_path);
+    if (state_failed_task_count(scheduler_state(master->scheduler)) > 0) {
+        size_t size = strlen(path) + sizeof ".incomplete";
+        path = memory_resize(path, size);
+        strcat(path, ".incomplete");
+    }
+    free(master->output_path);
+    master->output_path = path;
+}
+
+/* True when the effect is done with; PUBLISH takes several steps. */
+static bool publish(struct master *master)
+{
+    struct sheaf_error error;
+    const struct state *state = scheduler_state(master->scheduler);
+    if (state_phase(state) != PHASE_PUBLISHING)
+        return true; /* a result was lost meanwhile: it will be asked for again */
+    if (master->publisher == NULL) {
+        choose_output_path(master);
+        if (publisher_create(master->output_path, &master->publisher, &error) < 0) {
+            master_fail(master, &error);
+            return true;
+        }
+    }
+    struct range lost;
+    int code = publisher_step(master->publisher, state, master->journal, &lost, &error);
+    if (code == 1)
+        return false;
+    publisher_destroy(master->publisher);
+    master->publisher = NULL;
+    if (code == SHEAF_ERROR_DAMAGED) {
+        lose_result(master, lost, &error);
+    } else if (code < 0) {
+        master_fail(master, &error);
+    } else {
+        struct input input = {.kind = INPUT_PUBLISHED, .now_ns = master->now_ns};
+        master_step(master, &input, NULL, 0);
+    }
+    return true;
+}
+
+static int status_of_end(enum run_end end)
+{
+    switch (end) {
+    case RUN_END_DONE:
+        return 0;
+    case RUN_END_TASKS_FAILED:
+    case RUN_END_JOB_FAILED:
+        return 1;
+    case RUN_END_STOPPED:
+        return 3;
+    case RUN_END_NO_WORKERS:
+        return 4;
+    }
+    return 4;
+}
+
+static bool perform(struct master *master, const struct effect *effect)
+{
+    switch (effect->kind) {
+    case EFFECT_WELCOME:
+        welcome(master, effect);
+        return true;
+    case EFFECT_ASSIGN:
+        assign(master, effect);
+        return true;
+    case EFFECT_TAKE_BACK:
+        send_about_assignment(master, MESSAGE_TAKE_BACK, effect);
+        return true;
+    case EFFECT_CANCEL:
+        send_about_assignment(master, MESSAGE_CANCEL, effect);
+        return true;
+    case EFFECT_PUBLISH:
+        return publish(master);
+    case EFFECT_END:
+        if (master->output_path == NULL)
+            choose_output_path(master); /* published by an earlier run */
+        master->is_over = true;
+        master->is_worth_restarting = effect->end == RUN_END_NO_WORKERS;
+        master->status = status_of_end(effect->end);
+        return true;
+    }
+    return true;
+}
+
+bool master_perform_effects(struct master *master)
+{
+    struct effect_queue *queue = &master->effects;
+    bool did_something = false;
+    for (int i = 0; i < EFFECTS_PER_POLL && queue->count > 0 && !master->is_over; i++) {
+        struct effect effect = queue->items[queue->first];
+        if (effect.after_seq > journal_durable_seq(master->journal)) {
+            journal_want_durable(master->journal, effect.after_seq);
+            break;
+        }
+        did_something = true;
+        if (!perform(master, &effect))
+            break;
+        queue->first++;
+        queue->count--;
+    }
+    return did_something;
+}

@@ -1,0 +1,201 @@
+/* master_messages.c - turns what workers say into inputs of the scheduler. */
+#include "master_private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static uint32_t find_or_add_node(struct master *master, const char *host)
+{
+    for (int i = 0; i < transport_rank_count(master->transport); i++) {
+        const struct member *member = &master->members[i];
+        if (member->is_known && strcmp(member->topology.host, host) == 0)
+            return member->node;
+    }
+    return master->node_count++;
+}
+
+/* The worker's number among those of its host: the master's rank, the first of its host, is none
+ * unless it is alone. */
+static struct placement_request placement_request_of(const struct master *master,
+                                                     const struct topology *topology)
+{
+    char host[TOPOLOGY_HOST_BYTES] = {0};
+    gethostname(host, sizeof host - 1);
+    bool is_alone = transport_rank_count(master->transport) == 1;
+    bool has_master = !is_alone && strcmp(host, topology->host) == 0;
+    struct placement_request request = {
+        .worker_index = topology->local_rank,
+        .worker_count = topology->local_count,
+        .slot_count = master->options->slots_per_worker,
+        .has_master = has_master,
+    };
+    if (has_master && request.worker_count > 1) {
+        request.worker_index -= request.worker_index > 0;
+        request.worker_count--;
+    }
+    if (request.worker_index >= request.worker_count)
+        request.worker_index = request.worker_count - 1;
+    return request;
+}
+
+static void on_hello(struct master *master, uint32_t rank, struct message *message)
+{
+    struct member *member = &master->members[rank];
+    uint32_t node = find_or_add_node(master, message->as.hello.topology.host);
+    topology_close(&member->topology);
+    placement_close(&member->placement);
+    member->topology = message->as.hello.topology;
+    message->as.hello.topology = (struct topology){0};
+    member->process_id = message->as.hello.process_id;
+    member->node = node;
+    member->is_known = true;
+    placement_make(&member->topology, placement_request_of(master, &member->topology),
+                   &member->placement);
+    if (master->options->shows_placement)
+        master_tell_placement(master, rank);
+    struct input input = {.kind = INPUT_HELLO, .now_ns = master->now_ns};
+    input.as.hello = (struct input_hello){
+        .worker = rank, .slot_count = member->placement.slot_count, .node = node};
+    master_step(master, &input, NULL, 0);
+}
+
+static void on_report(struct master *master, uint32_t rank, const struct message *message)
+{
+    bool is_split = message->as.report.work == WORK_SPLIT;
+    bool ends_split = is_split && message->as.report.assignment == master->splitting.assignment &&
+                      state_phase(scheduler_state(master->scheduler)) == PHASE_NEW;
+    struct input input = {.kind = INPUT_REPORT, .now_ns = master->now_ns};
+    input.as.report = (struct input_report){
+        .worker = rank,
+        .incarnation = message->incarnation,
+        .assignment = message->as.report.assignment,
+        .work = message->as.report.work,
+        .tasks_run = message->as.report.tasks_run,
+        .busy_ns = message->as.report.busy_ns,
+        .partial_count = message->as.report.partial_count,
+        .partials = message->as.report.partials,
+    };
+    master_step(master, &input, message->as.report.payload, message->as.report.payload_size);
+    if (ends_split)
+        master_split_end(master);
+}
+
+static void on_returned(struct master *master, uint32_t rank, const struct message *message)
+{
+    struct input input = {.kind = INPUT_RETURNED, .now_ns = master->now_ns};
+    input.as.returned = (struct input_returned){
+        .worker = rank,
+        .incarnation = message->incarnation,
+        .assignment = message->as.returned.assignment,
+        .range = message->as.returned.range,
+        .is_whole = message->as.returned.is_whole,
+    };
+    master_step(master, &input, NULL, 0);
+}
+
+static void on_failed(struct master *master, uint32_t rank, const struct message *message)
+{
+    struct input input = {.kind = INPUT_ATTEMPT_FAILED, .now_ns = master->now_ns};
+    input.as.attempt_failed = (struct input_attempt_failed){
+        .worker = rank,
+        .incarnation = message->incarnation,
+        .assignment = message->as.failed.assignment,
+        .work = message->as.failed.work,
+        .range = message->as.failed.range,
+        .cause = message->as.failed.cause,
+        .detail = message->as.failed.detail,
+        .is_crash = message->as.failed.is_crash,
+        .text = message->as.failed.text,
+        .text_size = (uint32_t)message->as.failed.text_size,
+    };
+    master_step(master, &input, NULL, 0);
+}
+
+static void on_goodbye(struct master *master, uint32_t rank, const struct message *message)
+{
+    master_tell(master, CONTROL_ERROR, "worker %u cannot work: %.*s", rank,
+                (int)message->as.goodbye.text_size, message->as.goodbye.text);
+    struct input input = {.kind = INPUT_GOODBYE, .now_ns = master->now_ns};
+    input.as.goodbye = (struct input_goodbye){
+        .worker = rank,
+        .incarnation = message->incarnation,
+        .prepare_failed = message->as.goodbye.prepare_failed,
+        .cause = message->as.goodbye.cause,
+        .detail = message->as.goodbye.detail,
+    };
+    master_step(master, &input, NULL, 0);
+}
+
+static void owe_credit(struct master *master, uint32_t rank, size_t size)
+{
+    struct member *member = &master->members[rank];
+    member->owed_credit_bytes += size;
+    if (!member->is_owed) {
+        member->is_owed = true;
+        TAILQ_INSERT_TAIL(&master->owed, member, owed);
+    }
+}
+
+void master_pay_credit(struct master *master)
+{
+    while (!TAILQ_EMPTY(&master->owed) && !journal_is_congested(master->journal)) {
+        struct member *member = TAILQ_FIRST(&master->owed);
+        TAILQ_REMOVE(&master->owed, member, owed);
+        member->is_owed = false;
+        struct message credit = {.kind = MESSAGE_CREDIT};
+        credit.as.credit_bytes = member->owed_credit_bytes;
+        member->owed_credit_bytes = 0;
+        master_send(master, (uint32_t)(member - master->members), &credit);
+    }
+}
+
+static void on_message(struct master *master, uint32_t rank, struct message *message, size_t size)
+{
+    switch (message->kind) {
+    case MESSAGE_HELLO:
+        on_hello(master, rank, message);
+        return;
+    case MESSAGE_HEARTBEAT:
+        return;
+    case MESSAGE_REPORT:
+        owe_credit(master, rank, size);
+        on_report(master, rank, message);
+        return;
+    case MESSAGE_RETURNED:
+        on_returned(master, rank, message);
+        return;
+    case MESSAGE_FAILED:
+        on_failed(master, rank, message);
+        return;
+    case MESSAGE_TASKS:
+        owe_credit(master, rank, size);
+        if (message->as.tasks.assignment == master->splitting.assignment)
+            master_split_batch(master, message->as.tasks.body, message->as.tasks.body_size);
+        return;
+    case MESSAGE_GOODBYE:
+        on_goodbye(master, rank, message);
+        return;
+    case MESSAGE_WELCOME:
+    case MESSAGE_PING:
+    case MESSAGE_ORDER:
+    case MESSAGE_TAKE_BACK:
+    case MESSAGE_CANCEL:
+    case MESSAGE_CREDIT:
+    case MESSAGE_END:
+        return;
+    }
+}
+
+void master_handle(struct master *master, int rank, struct message *message, size_t size,
+                   uint64_t now_ns)
+{
+    if (master->is_over)
+        return;
+    master->now_ns = now_ns;
+    if (message->kind != MESSAGE_HELLO && message->kind != MESSAGE_GOODBYE) {
+        struct input heard = {.kind = INPUT_HEARD, .now_ns = now_ns};
+        heard.as.heard_worker = (uint32_t)rank;
+        master_step(master, &heard, NULL, 0);
+    }
+    on_message(master, (uint32_t)rank, message, size);
+}

@@ -1,0 +1,118 @@
+/* master_private.h - what the parts of the master share. */
+#ifndef SHEAF_MASTER_PRIVATE_H
+#define SHEAF_MASTER_PRIVATE_H
+
+#include "../jobs/split.h"
+#include "../scheduler/scheduler.h"
+#include "control.h"
+#include "failure_log.h"
+#include "input_store.h"
+#include "journal.h"
+#include "master.h"
+#include "publish.h"
+#include "run_directory.h"
+
+#include <bsd/sys/queue.h>
+
+/* What the master knows of a rank beside the scheduler's state. */
+struct member {
+    bool is_known; /* said HELLO */
+    uint32_t node;
+    uint32_t process_id;
+    struct topology topology;
+    struct placement placement;
+    size_t owed_credit_bytes;
+    bool is_owed;
+    TAILQ_ENTRY(member) owed;
+};
+
+/* A split under way: the built-in one walks, the plug-in's sends batches. */
+struct splitting {
+    struct split_walk *walk;
+    struct input_writer *writer;
+    uint64_t plain_count; /* tasks without input before the writer was needed */
+    uint64_t assignment;  /* of WORK_SPLIT; batches of others are ignored */
+};
+
+/* Effects in the order in which they were decided. */
+struct effect_queue {
+    struct effect *items;
+    size_t first;
+    size_t count;
+    size_t capacity;
+};
+
+struct master {
+    const struct run_options *options;
+    struct transport *transport;
+    struct job job;
+    struct plugin_hooks hooks;
+    struct run_directory *directory;
+    struct journal *journal;
+    int journal_event; /* eventfd */
+    struct scheduler *scheduler;
+    struct output output;
+    struct effect_queue effects;
+    struct splitting splitting;
+    struct input_store *inputs; /* NULL while, or because, tasks have none */
+    struct publisher *publisher;
+    char *output_path;      /* where the result is written */
+    struct member *members; /* one a rank */
+    TAILQ_HEAD(, member) owed;
+    uint32_t node_count;
+    uint64_t now_ns;
+    uint64_t start_ns;
+    uint64_t next_ping_ns;
+    uint64_t next_status_ns;
+    uint64_t next_stop_check_ns;
+    uint64_t stop_deadline_ns; /* UINT64_MAX until a stop was asked for */
+    uint64_t no_tick_before_ns;
+    uint64_t last_poll_ns;
+    uint64_t done_at_start; /* tasks done by earlier runs */
+    struct failure_log *failures;
+    uint64_t told_failures; /* how many failed attempts were told in full */
+    bool is_over;
+    bool anybody_was_lost;
+    bool is_worth_restarting; /* other processes could go on where these cannot */
+    int status;
+};
+
+/* One input: decides, journals what happened (with `payload`, which the report's partials refer
+ * to), tells people, and queues what is to be done. */
+void master_step(struct master *master, const struct input *input, const void *payload,
+                 size_t payload_size);
+/* Ends the run: nothing can be made durable, or nothing can go on. */
+void master_fail(struct master *master, const struct sheaf_error *error);
+void master_send(struct master *master, uint32_t rank, struct message *message);
+uint64_t master_incarnation(const struct master *master);
+
+/* master_messages.c: tells workers how much of what they sent was taken in. While the journal is
+ * behind nobody is told, and so nobody produces more. */
+void master_pay_credit(struct master *master);
+
+/* master_effects.c: performs what is due. True when anything was performed. */
+bool master_perform_effects(struct master *master);
+void effect_queue_push(struct effect_queue *queue, const struct effect *effect);
+void effect_queue_close(struct effect_queue *queue);
+
+/* master_split.c */
+int master_split_begin(struct master *master, struct sheaf_error *error);
+/* True while the built-in split has more to do. */
+bool master_split_continue(struct master *master);
+void master_split_restart(struct master *master, uint64_t assignment);
+void master_split_batch(struct master *master, const unsigned char *body, size_t body_size);
+void master_split_end(struct master *master);
+int master_inputs_open(struct master *master, struct sheaf_error *error);
+void master_split_close(struct master *master);
+
+/* master_report.c: facts and figures for people. */
+void master_tell(struct master *master, enum control_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void master_tell_fact(struct master *master, const struct fact *fact);
+void master_tell_damage(struct master *master, const struct journal_damage *damage);
+void master_tell_start(struct master *master, bool is_new);
+void master_tell_placement(struct master *master, uint32_t rank);
+void master_tell_status(struct master *master);
+void master_tell_end(struct master *master);
+
+#endif

@@ -1,0 +1,284 @@
+/* master_report.c - tells people what happens: notable facts, where the run stands, how it ended.
+ */
+#include "master_private.h"
+
+#include "clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    CONTROL_PATIENCE_MS = 20,
+    END_PATIENCE_MS = 2000,
+    FAILURES_TOLD_MAX = 20, /* one by one; the rest are counted */
+};
+
+static int control_patience_ms(const struct control_line *line)
+{
+    return line->kind == CONTROL_PROGRESS ? CONTROL_PATIENCE_MS : END_PATIENCE_MS;
+}
+
+static void say(struct master *master, const struct control_line *line)
+{
+    if (master->options->is_under_launcher)
+        control_write(STDERR_FILENO, line, control_patience_ms(line));
+}
+
+void master_tell(struct master *master, enum control_level level, const char *format, ...)
+{
+    struct control_line line = {.kind = CONTROL_MESSAGE};
+    line.as.message.level = level;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line.as.message.text, sizeof line.as.message.text, format, arguments);
+    va_end(arguments);
+    if (master->options->is_under_launcher)
+        say(master, &line);
+    else if (level != CONTROL_INFO || !master->options->is_quiet)
+        fprintf(stderr, "sheaf: %s\n", line.as.message.text);
+}
+
+static const char *host_of(const struct master *master, uint32_t worker)
+{
+    const struct member *member = &master->members[worker];
+    return member->is_known ? member->topology.host : "an unknown host";
+}
+
+/* "signal 11 (Segmentation fault)", "exit status 3", or the cause's own words. */
+static void describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size)
+{
+    if (cause == CAUSE_SIGNAL)
+        snprintf(text, text_size, "was killed by signal %d (%s)", detail, strsignal(detail));
+    else if (cause == CAUSE_EXIT)
+        snprintf(text, text_size, "exited with status %d", detail);
+    else
+        snprintf(text, text_size, "%s", cause_text(cause));
+}
+
+static void describe_work(enum work work, struct range range, char *text, size_t text_size)
+{
+    if (work == WORK_RUN)
+        snprintf(text, text_size, "task %llu", (unsigned long long)range.first);
+    else if (work == WORK_MERGE)
+        snprintf(text, text_size, "merge of tasks %llu to %llu", (unsigned long long)range.first,
+                 (unsigned long long)(range_end(range) - (range.count > 0)));
+    else
+        snprintf(text, text_size, "%s", work == 0 ? "prepare" : work_text(work));
+}
+
+/* Every failed attempt that is told names what, how, and where; the last one also the attempts
+ * before it. */
+static void tell_attempt_failed(struct master *master, const struct fact_attempt_failed *failed)
+{
+    char what[64];
+    char how[160];
+    char attempts[160] = "";
+    describe_work(failed->work, failed->range, what, sizeof what);
+    describe_cause(failed->cause, failed->detail, how, sizeof how);
+    failure_log_add(master->failures, failed->range.first, failed->worker);
+    if (failed->is_final)
+        failure_log_take(master->failures, failed->range.first, attempts, sizeof attempts);
+    if (master->told_failures == FAILURES_TOLD_MAX)
+        master_tell(
+            master, CONTROL_WARNING,
+            "more attempts fail; the progress counts them, `sheaf journal dump` lists them");
+    if (master->told_failures++ >= FAILURES_TOLD_MAX)
+        return;
+    master_tell(master, failed->is_final ? CONTROL_ERROR : CONTROL_WARNING,
+                "%s %s on worker %u (%s)%s%.*s; %s%s", what, how, failed->worker,
+                host_of(master, failed->worker), failed->text_size > 0 ? ": " : "",
+                (int)failed->text_size, failed->text_size > 0 ? failed->text : "",
+                failed->is_final ? "it failed for good after " : "it will be tried again",
+                attempts);
+}
+
+static void tell_worker_lost(struct master *master, const struct fact_worker_lost *lost)
+{
+    const char *host = host_of(master, lost->worker);
+    if (lost->cause == CAUSE_WORKER_LOST)
+        master_tell(master, CONTROL_WARNING,
+                    "worker %u (%s) is lost: nothing was heard of it for %llu ms; its tasks run "
+                    "elsewhere",
+                    lost->worker, host,
+                    (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
+    else
+        master_tell(master, CONTROL_WARNING,
+                    "worker %u (%s) has left: its spawner %s; its tasks run elsewhere",
+                    lost->worker, host, cause_text(lost->cause));
+}
+
+void master_tell_fact(struct master *master, const struct fact *fact)
+{
+    char text[160];
+    switch (fact->kind) {
+    case FACT_WORKER_JOINED:
+        if (master->options->is_verbose)
+            master_tell(master, CONTROL_INFO, "worker %u joined from %s with %u slots",
+                        fact->as.worker_joined.worker,
+                        host_of(master, fact->as.worker_joined.worker),
+                        fact->as.worker_joined.slot_count);
+        return;
+    case FACT_WORKER_LOST:
+        tell_worker_lost(master, &fact->as.worker_lost);
+        return;
+    case FACT_ATTEMPT_FAILED:
+        tell_attempt_failed(master, &fact->as.attempt_failed);
+        return;
+    case FACT_JOB_FAILED:
+        describe_work(fact->as.job_failed.work, fact->as.job_failed.range, text, sizeof text);
+        char how[160];
+        describe_cause(fact->as.job_failed.cause, fact->as.job_failed.detail, how, sizeof how);
+        master_tell(master, CONTROL_ERROR,
+                    "the job failed: %s %s. Mend the plug-in and start anew with --fresh", text,
+                    how);
+        return;
+    case FACT_RUN_STARTED:
+    case FACT_JOB_ACCEPTED:
+    case FACT_ASSIGNED:
+    case FACT_RESULT:
+    case FACT_RETURNED:
+    case FACT_RESULT_LOST:
+    case FACT_JOB_FINISHED:
+    case FACT_SNAPSHOT_END:
+        return;
+    }
+}
+
+void master_tell_damage(struct master *master, const struct journal_damage *damage)
+{
+    if (range_is_empty(damage->tasks))
+        master_tell(master, CONTROL_WARNING, "journal %s, byte %llu: %s", damage->segment,
+                    (unsigned long long)damage->offset_bytes, damage->text);
+    else
+        master_tell(master, CONTROL_WARNING,
+                    "journal %s, byte %llu: %s; results within tasks %llu to %llu are lost and "
+                    "those tasks run again",
+                    damage->segment, (unsigned long long)damage->offset_bytes, damage->text,
+                    (unsigned long long)damage->tasks.first,
+                    (unsigned long long)(range_end(damage->tasks) - 1));
+}
+
+void master_tell_start(struct master *master, bool is_new)
+{
+    struct control_line line = {.kind = CONTROL_STARTED};
+    line.as.started.incarnation = master_incarnation(master);
+    line.as.started.process_id = getpid();
+    gethostname(line.as.started.host, sizeof line.as.started.host - 1);
+    say(master, &line);
+    const struct state *state = scheduler_state(master->scheduler);
+    if (!is_new && state_job(state) != NULL)
+        master_tell(master, CONTROL_INFO, "continuing %s: %llu of %llu tasks are done",
+                    run_directory_path(master->directory),
+                    (unsigned long long)state_done(state)->task_count,
+                    (unsigned long long)state_job(state)->task_count);
+}
+
+void master_tell_placement(struct master *master, uint32_t rank)
+{
+    const struct member *member = &master->members[rank];
+    char text[1024];
+    int length =
+        snprintf(text, sizeof text, "worker %u on %s, process %u%s:", rank, member->topology.host,
+                 member->process_id, member->placement.is_shared ? ", cores shared" : "");
+    for (uint32_t i = 0; i < member->placement.slot_count && length < (int)sizeof text; i++) {
+        char cpus[256];
+        cpu_set_describe(&member->placement.slot_cpus[i], cpus, sizeof cpus);
+        length +=
+            snprintf(text + length, sizeof text - (size_t)length, " slot %u = cpu %s;", i, cpus);
+    }
+    master_tell(master, CONTROL_INFO, "%s", text);
+}
+
+static enum status_state status_state(const struct master *master)
+{
+    if (master->is_over) {
+        if (master->status == 3)
+            return STATUS_STOPPED;
+        return master->status == 0 ? STATUS_FINISHED : STATUS_FAILED;
+    }
+    if (master->stop_deadline_ns != UINT64_MAX)
+        return STATUS_STOPPING;
+    const struct state *state = scheduler_state(master->scheduler);
+    switch (state_phase(state)) {
+    case PHASE_NEW:
+        return STATUS_SPLITTING;
+    case PHASE_RUNNING:
+        return state_done(state)->task_count == state_job(state)->task_count ? STATUS_MERGING
+                                                                             : STATUS_RUNNING;
+    case PHASE_FINISHING:
+        return STATUS_MERGING;
+    case PHASE_PUBLISHING:
+        return STATUS_PUBLISHING;
+    case PHASE_FINISHED:
+        return STATUS_FINISHED;
+    case PHASE_FAILED:
+        return STATUS_FAILED;
+    }
+    return STATUS_RUNNING;
+}
+
+static void fill_status(const struct master *master, struct status *status)
+{
+    *status = (struct status){0};
+    const struct state *state = scheduler_state(master->scheduler);
+    const struct fact_job_accepted *job = state_job(state);
+    status->state = status_state(master);
+    status->incarnation = master_incarnation(master);
+    status->tasks_done = state_done(state)->task_count;
+    status->tasks_failed = state_failed_task_count(state);
+    status->workers = (uint32_t)state_worker_count(state);
+    status->slots = state_slot_count(state);
+    status->elapsed_ms = (master->now_ns - master->start_ns) / SHEAF_NS_PER_MS;
+    if (job != NULL) {
+        status->tasks_total = job->task_count;
+        uint64_t away = status->tasks_done + state_open(state)->task_count;
+        status->tasks_in_flight = away < job->task_count ? job->task_count - away : 0;
+    }
+    uint64_t done_now = status->tasks_done - master->done_at_start;
+    if (status->elapsed_ms > 0 && done_now > 0 && status->tasks_done > master->done_at_start) {
+        __extension__ typedef unsigned __int128 wide;
+        status->tasks_per_ks = (uint64_t)((wide)done_now * 1000000 / status->elapsed_ms);
+        uint64_t left = status->tasks_total - status->tasks_done;
+        status->remaining_ms = (uint64_t)((wide)left * status->elapsed_ms / done_now);
+    }
+    /* Where a new mpirun goes on the job has not ended, only this run of it. */
+    status->has_ended = master->is_over && !master->is_worth_restarting;
+    status->exit_status = master->status;
+    snprintf(status->job, sizeof status->job, "%s", master->job.name);
+    snprintf(status->output, sizeof status->output, "%s", master->job.output_path);
+}
+
+void master_tell_status(struct master *master)
+{
+    struct control_line line = {.kind = CONTROL_PROGRESS};
+    fill_status(master, &line.as.progress);
+    status_write(run_directory_path(master->directory), &line.as.progress, NULL);
+    say(master, &line);
+}
+
+void master_tell_end(struct master *master)
+{
+    master_tell_status(master);
+    const struct state *state = scheduler_state(master->scheduler);
+    uint64_t failed = state_failed_task_count(state);
+    if (failed > 0 && master->output_path != NULL)
+        master_tell(master, CONTROL_ERROR,
+                    "%llu of %llu tasks failed; the result without them is in %s",
+                    (unsigned long long)failed, (unsigned long long)state_job(state)->task_count,
+                    master->output_path);
+    /* The launcher says itself how to go on. */
+    if (!master->options->is_under_launcher && (master->status == 3 || master->status == 4))
+        master_tell(master, CONTROL_WARNING, "%s; repeat the command to continue",
+                    master->is_worth_restarting ? "the run lost its workers or its mpirun"
+                                                : "the job is not finished");
+    struct control_line line = {.kind = CONTROL_END};
+    line.as.end.exit_status = master->status;
+    line.as.end.has_output = master_result_path(master) != NULL;
+    line.as.end.is_worth_restarting = master->is_worth_restarting;
+    if (master->is_worth_restarting)
+        snprintf(line.as.end.text, sizeof line.as.end.text,
+                 "the run lost its workers or its mpirun");
+    say(master, &line);
+}

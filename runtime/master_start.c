@@ -1,0 +1,157 @@
+/* master_start.c - reads the job, opens what an earlier run left of it, and starts the run. */
+#include "master_private.h"
+
+#include "../scheduler/memory.h"
+#include "clock.h"
+#include "run_job.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+/* A master that was just ended may still hold the lock when its successor starts. */
+enum { LOCK_WAIT_MS = 5000 };
+
+int master_job_load(const struct run_options *options, struct master_job *loaded,
+                    struct sheaf_error *error)
+{
+    struct master_job fresh = {0};
+    int code = run_job_read(options, &fresh.job, error);
+    if (code < 0)
+        return code;
+    code = job_check(&fresh.job, error);
+    if (code == 0)
+        code = plugin_probe(fresh.job.plugin_path, &fresh.hooks, error);
+    if (code == 0 && fresh.job.split.kind == SPLIT_PLUGIN && !fresh.hooks.has_split)
+        code = sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "%s says `split: plugin`, but %s has no split function",
+                               fresh.job.source_path, fresh.job.plugin_path);
+    if (code < 0) {
+        job_close(&fresh.job);
+        return code;
+    }
+    *loaded = fresh;
+    return 0;
+}
+
+static struct scheduler_config scheduler_config_of(const struct master *master)
+{
+    struct scheduler_config config = scheduler_config_default();
+    const struct job_limits *limits = &master->job.limits;
+    if (limits->attempts_max > 0)
+        config.attempts_max = limits->attempts_max;
+    if (limits->crashes_max > 0)
+        config.crashes_max = limits->crashes_max;
+    if (limits->range_count_min > 0)
+        config.range_count_min = limits->range_count_min;
+    if (limits->range_count_max > 0)
+        config.range_count_max = limits->range_count_max;
+    config.lost_after_ns = master->options->lost_after_ns;
+    config.has_split = master->job.split.kind == SPLIT_PLUGIN;
+    return config;
+}
+
+static void on_replay(void *context, const struct fact *fact)
+{
+    struct master *master = context;
+    scheduler_recover(master->scheduler, fact);
+}
+
+static void on_damage(void *context, const struct journal_damage *damage)
+{
+    master_tell_damage(context, damage);
+}
+
+static int open_journal(struct master *master, bool *is_new, struct sheaf_error *error)
+{
+    char *dir = run_directory_join(run_directory_path(master->directory), "journal");
+    struct journal_options options = {
+        .dir = dir,
+        .disk = disk_system(),
+        .sync_interval_ns = master->options->checkpoint_ns,
+        .wake_descriptor = master->journal_event,
+    };
+    memcpy(options.identity, run_directory_journal_identity(master->directory),
+           sizeof options.identity);
+    struct journal_recovery recovery = {
+        .replay = on_replay, .damaged = on_damage, .context = master};
+    int code = journal_open(&options, &recovery, &master->journal, error);
+    free(dir);
+    *is_new = recovery.is_new;
+    return code;
+}
+
+static int open_directory(struct master *master, struct sheaf_error *error)
+{
+    char *path = run_job_directory(master->options, master->job.name);
+    struct run_directory_options options = {
+        .path = path,
+        .job_name = master->job.name,
+        .is_fresh = master->options->is_fresh && !master->options->is_restart,
+        .is_forced = master->options->is_forced,
+        .lock_wait_ms = LOCK_WAIT_MS,
+    };
+    int code = job_identity(&master->job, options.identity, error);
+    if (code == 0)
+        code = run_directory_open(&options, &master->directory, error);
+    free(path);
+    return code;
+}
+
+/* An output that cannot be written is better known before the first task than after the last. */
+static int check_output(const struct master *master, struct sheaf_error *error)
+{
+    if (strcmp(master->job.output_path, "-") == 0)
+        return 0;
+    return publish_check(master->job.output_path, error);
+}
+
+static int start(struct master *master, bool is_new, struct sheaf_error *error)
+{
+    const struct state *state = scheduler_state(master->scheduler);
+    struct input input = {.kind = INPUT_START, .now_ns = master->now_ns};
+    input.as.start.incarnation = state_incarnation(state) + 1;
+    master->done_at_start = state_done(state)->task_count;
+    int code = master_inputs_open(master, error);
+    if (code < 0)
+        return code;
+    master_step(master, &input, NULL, 0);
+    master_tell_start(master, is_new);
+    return state_phase(state) == PHASE_NEW ? master_split_begin(master, error) : 0;
+}
+
+int master_create(const struct run_options *options, struct master_job *job,
+                  struct transport *transport, struct master **created, struct sheaf_error *error)
+{
+    struct master *master = memory_allocate_zeroed(1, sizeof *master);
+    int rank_count = transport_rank_count(transport);
+    master->options = options;
+    master->transport = transport;
+    master->job = job->job;
+    master->hooks = job->hooks;
+    *job = (struct master_job){0};
+    master->members = memory_allocate_zeroed((size_t)rank_count, sizeof *master->members);
+    master->failures = failure_log_create();
+    TAILQ_INIT(&master->owed);
+    master->stop_deadline_ns = UINT64_MAX;
+    master->now_ns = clock_monotonic_ns();
+    master->start_ns = master->now_ns;
+    master->last_poll_ns = master->now_ns;
+    master->journal_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct scheduler_config config = scheduler_config_of(master);
+    master->scheduler = scheduler_create(&config);
+    bool is_new = false;
+    int code = check_output(master, error);
+    if (code == 0)
+        code = open_directory(master, error);
+    if (code == 0)
+        code = open_journal(master, &is_new, error);
+    if (code == 0)
+        code = start(master, is_new, error);
+    if (code < 0) {
+        master_destroy(master);
+        return code;
+    }
+    *created = master;
+    return 0;
+}

@@ -1,0 +1,211 @@
+/* mpirun.c - finds mpirun, and knows what each version must be told. */
+#include "mpirun.h"
+
+#include "../scheduler/check.h"
+#include "../scheduler/memory.h"
+#include "../scheduler/scheduler.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { VERSION_BYTES = 4096, VERSION_TIMEOUT_MS = 10000 };
+
+int mpirun_read_version(const char *text, struct mpirun *mpirun, struct sheaf_error *error)
+{
+    static const char mark[] = "(Open MPI) ";
+    const char *at = strstr(text, mark);
+    int major = 0;
+    int minor = 0;
+    if (at == NULL || sscanf(at + strlen(mark), "%d.%d", &major, &minor) != 2)
+        return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                               "%s is not Open MPI's mpirun (it says \"%.*s\"): name Open MPI 4.1 "
+                               "or 5 with --mpirun PATH",
+                               mpirun->path, (int)strcspn(text, "\n"), text);
+    if (major < 4 || (major == 4 && minor < 1))
+        return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                               "%s is Open MPI %d.%d, too old to survive the loss of a rank: "
+                               "name 4.1 or 5 with --mpirun PATH",
+                               mpirun->path, major, minor);
+    mpirun->major = major;
+    mpirun->minor = minor;
+    return 0;
+}
+
+static _Noreturn void exec_version(const char *path, int out)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+    execlp(path, path, "--version", (char *)NULL);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* Reads until the end of the stream, the room, or the deadline. False when the deadline passed. */
+static bool read_text(int descriptor, char text[VERSION_BYTES])
+{
+    uint64_t end_ns = clock_monotonic_ns() + VERSION_TIMEOUT_MS * SHEAF_NS_PER_MS;
+    size_t size = 0;
+    text[0] = '\0';
+    while (size + 1 < VERSION_BYTES) {
+        uint64_t now_ns = clock_monotonic_ns();
+        struct pollfd poll_descriptor = {.fd = descriptor, .events = POLLIN};
+        int timeout_ms = now_ns < end_ns ? (int)((end_ns - now_ns) / SHEAF_NS_PER_MS) + 1 : 0;
+        int ready = poll(&poll_descriptor, 1, timeout_ms);
+        if (ready == 0)
+            return false;
+        ssize_t got = ready < 0 ? -1 : read(descriptor, text + size, VERSION_BYTES - 1 - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+        text[size] = '\0';
+    }
+    return true;
+}
+
+int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *error)
+{
+    struct mpirun found = {.path = path != NULL ? path : "mpirun"};
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return sheaf_error_set_errno(error, errno, "cannot make a pipe");
+    pid_t child = fork();
+    if (child == 0)
+        exec_version(found.path, ends[1]);
+    int fork_errno = errno;
+    close(ends[1]);
+    char text[VERSION_BYTES];
+    int code = 0;
+    if (child < 0) {
+        code = sheaf_error_set_errno(error, fork_errno, "cannot start a process");
+        goto out;
+    }
+    bool has_answered = read_text(ends[0], text);
+    if (!has_answered)
+        kill(child, SIGKILL);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (!has_answered)
+        code = sheaf_error_set(error, SHEAF_ERROR_TIMEOUT,
+                               "`%s --version` did not answer within 10 s", found.path);
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        code = sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                               "there is no %s%s: install Open MPI (Debian: openmpi-bin), load "
+                               "its module, or name it with --mpirun PATH",
+                               found.path, path == NULL ? " in $PATH" : "");
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
+        code = sheaf_error_set(error, SHEAF_ERROR_PERMISSION, "cannot execute %s", found.path);
+    else
+        code = mpirun_read_version(text, &found, error);
+    if (code == 0)
+        *mpirun = found;
+out:
+    close(ends[0]);
+    return code;
+}
+
+struct mpirun_layout mpirun_layout_choose(const struct run_options *options, uint32_t host_count,
+                                          uint32_t core_count)
+{
+    struct mpirun_layout layout = {.ranks = options->ranks, .host_count = host_count};
+    if (layout.ranks == 0 && host_count > 1)
+        layout.ranks = host_count + 1;
+    else if (layout.ranks == 0)
+        layout.ranks = core_count >= 2 ? 3 : 2;
+    layout.is_crowded = host_count <= 1 && layout.ranks > core_count;
+    return layout;
+}
+
+/* Pointers, then the characters of the strings that are made here. */
+struct argument_list {
+    const char **items;
+    size_t count;
+    size_t capacity;
+};
+
+static void add(struct argument_list *list, const char *word)
+{
+    CHECK(list->count < list->capacity);
+    list->items[list->count++] = word;
+}
+
+static void add_pair(struct argument_list *list, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    add(list, name);
+    add(list, value);
+}
+
+static bool user_maps(const struct run_options *options)
+{
+    for (size_t i = 0; i < options->mpi_option_count; i++) {
+        const char *word = options->mpi_options[i];
+        if (strcmp(word, "--map-by") == 0 || strcmp(word, "-map-by") == 0 ||
+            strcmp(word, "--rankfile") == 0 || strcmp(word, "-rf") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Recovery: survivors go on when a rank dies. No binding: executors are bound by Sheaf, within the
+ * cores that the ranks are given. */
+static void add_version_options(struct argument_list *list, const struct mpirun *mpirun,
+                                const struct mpirun_layout *layout, bool is_mapped_by_user)
+{
+    bool is_spread = layout->host_count > 1;
+    if (mpirun->major >= 5) {
+        add_pair(list, "--with-ft", "ulfm");
+        if (!is_mapped_by_user)
+            add_pair(list, "--map-by", is_spread ? "node:OVERSUBSCRIBE" : "slot:OVERSUBSCRIBE");
+    } else {
+        add(list, "--enable-recovery");
+        add(list, "--oversubscribe");
+        if (is_spread && !is_mapped_by_user)
+            add_pair(list, "--map-by", "node");
+    }
+    add_pair(list, "--bind-to", "none");
+    if (layout->is_crowded) {
+        add(list, "--mca");
+        add_pair(list, "mpi_yield_when_idle", "1");
+    }
+}
+
+char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout *layout,
+                        const struct mpirun_program *program, const struct run_options *options)
+{
+    enum { OWN_WORDS_MAX = 32, NUMBER_BYTES = 16 };
+    struct argument_list list = {.capacity = OWN_WORDS_MAX + options->mpi_option_count +
+                                             (size_t)options->argument_count};
+    size_t words_bytes = list.capacity * sizeof *list.items;
+    list.items = memory_allocate(words_bytes + NUMBER_BYTES);
+    char *number = (char *)list.items + words_bytes;
+    snprintf(number, NUMBER_BYTES, "%u", layout->ranks);
+
+    add(&list, mpirun->path);
+    add_version_options(&list, mpirun, layout, user_maps(options));
+    add_pair(&list, "--hostfile", options->hostfile);
+    add_pair(&list, "--host", options->host);
+    add_pair(&list, "-n", number);
+    for (size_t i = 0; i < options->mpi_option_count; i++)
+        add(&list, options->mpi_options[i]);
+    add(&list, program->path);
+    add(&list, "run");
+    add(&list, "--under-launcher");
+    if (program->is_restart)
+        add(&list, "--restart");
+    for (int i = 0; i < options->argument_count; i++)
+        add(&list, options->arguments[i]);
+    add(&list, NULL);
+    return (char **)list.items;
+}

@@ -1,0 +1,42 @@
+/* mpirun.h - finds mpirun, and knows what each version must be told. */
+#ifndef SHEAF_MPIRUN_H
+#define SHEAF_MPIRUN_H
+
+#include "options.h"
+
+struct mpirun {
+    const char *path; /* as given, or "mpirun" for the first in $PATH; borrowed */
+    int major;
+    int minor;
+};
+
+/* Understands the first line of `mpirun --version`. PROCESS unless it is Open MPI 4.1 or later. */
+int mpirun_read_version(const char *text, struct mpirun *mpirun, struct sheaf_error *error);
+/* Asks the mpirun that `path` (NULL = the one in $PATH) names; gives up after 10 s. Keeps path. */
+int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *error);
+
+/* Where ranks go. */
+struct mpirun_layout {
+    uint32_t ranks;
+    uint32_t host_count; /* 0 = this host alone */
+    bool is_crowded;     /* more ranks than cores: those that wait must yield */
+};
+
+/* Chosen from what the user says, the hosts, and the cores this process may use: on one host, a
+ * master and two workers (one, if there is one core), so that losing one does not stop the job; on
+ * several, a worker each and the master. */
+struct mpirun_layout mpirun_layout_choose(const struct run_options *options, uint32_t host_count,
+                                          uint32_t core_count);
+
+/* What to start on each rank: `sheaf run --under-launcher ...`. */
+struct mpirun_program {
+    const char *path;
+    bool is_restart;
+};
+
+/* The argument vector of mpirun, ended by NULL. The caller frees it with free(): its strings are
+ * borrowed, or lie in the same memory. */
+char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout *layout,
+                        const struct mpirun_program *program, const struct run_options *options);
+
+#endif

@@ -1,0 +1,353 @@
+/* options.c - reads the command line of `sheaf run`. */
+#include "options.h"
+
+#include "../jobs/suggest.h"
+#include "../scheduler/memory.h"
+#include "../scheduler/scheduler.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_form {
+    OPTION_HEADING, /* of the help; no option */
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_PARAMETER,
+    OPTION_MPI_WORD,
+    OPTION_COUNT_32,
+    OPTION_COUNT_64,
+    OPTION_WORKERS,
+    OPTION_SIZE,
+    OPTION_DURATION,
+    OPTION_HELP,
+};
+
+struct option_entry {
+    enum option_form form;
+    char letter; /* NUL = none */
+    const char *name;
+    const char *argument; /* NULL = takes none */
+    const char *help;     /* NULL = internal */
+    size_t offset;        /* of the member that it sets */
+    uint64_t value_min;
+    uint64_t value_max;
+};
+
+#define RANKS_MAX       1000000
+#define RANGE_COUNT_MAX (UINT64_C(1) << 40)
+#define BYTES_MAX       (UINT64_C(1) << 60)
+#define TIME_MAX        (UINT64_C(1) << 60) /* 36 years in ns: sums of times do not overflow */
+
+#define AT(member) offsetof(struct run_options, member)
+#define HEADING(text)                                                                              \
+    {                                                                                              \
+        .form = OPTION_HEADING, .help = text                                                       \
+    }
+#define OPTION(form, letter, name, argument, ...)                                                  \
+    {                                                                                              \
+        OPTION_##form, letter, name, argument, __VA_ARGS__                                         \
+    }
+
+static const struct option_entry option_table[] = {
+    HEADING("What to run"),
+    OPTION(PARAMETER, 'p', "param", "NAME=VALUE", "set a parameter of the job; repeat for more", 0,
+           0, 0),
+    OPTION(TEXT, 't', "tasks", "N", "number of tasks, for jobs that split by range", AT(tasks), 0,
+           0),
+    OPTION(TEXT, 'o', "output", "PATH", "where the output goes; - is standard output", AT(output),
+           0, 0),
+    OPTION(TEXT, 'd', "dir", "DIR", "run directory (NAME.sheaf)", AT(dir), 0, 0),
+    OPTION(FLAG, 0, "fresh", NULL, "first delete what an earlier run left", AT(is_fresh), 0, 0),
+    OPTION(FLAG, 0, "force", NULL, "continue although the job has changed", AT(is_forced), 0, 0),
+
+    HEADING("Where to run it"),
+    OPTION(COUNT_32, 'n', "ranks", "N", "number of ranks, master included, as for mpirun",
+           AT(ranks), 1, RANKS_MAX),
+    OPTION(WORKERS, 'w', "workers", "N", "number of workers: N + 1 ranks", AT(ranks), 1,
+           RANKS_MAX - 1),
+    OPTION(COUNT_32, 's', "slots", "N", "tasks at a time in a worker (one a core)",
+           AT(slots_per_worker), 1, 65536),
+    OPTION(TEXT, 0, "hostfile", "FILE", "hosts, as for mpirun", AT(hostfile), 0, 0),
+    OPTION(TEXT, 'H', "host", "A,B,...", "hosts, as for mpirun", AT(host), 0, 0),
+    OPTION(TEXT, 0, "mpirun", "PATH", "the mpirun to use (the first in $PATH)", AT(mpirun), 0, 0),
+    OPTION(MPI_WORD, 0, "mpi-option", "WORD", "one more word for mpirun; repeat for more", 0, 0, 0),
+    OPTION(FLAG, 0, "show-placement", NULL, "say which slot has which cores", AT(shows_placement),
+           0, 0),
+
+    HEADING("Limits of a task (before the job's own)"),
+    OPTION(DURATION, 0, "timeout", "TIME", "longest time, such as 10s or 5min",
+           AT(limits.task_timeout_ns), 1, TIME_MAX),
+    OPTION(SIZE, 0, "memory", "SIZE", "most memory, such as 500M or 2G",
+           AT(limits.task_memory_bytes), 1, BYTES_MAX),
+    OPTION(COUNT_32, 0, "attempts", "N", "attempts before it counts as failed (3)",
+           AT(limits.attempts_max), 1, 1000000),
+    OPTION(COUNT_32, 0, "max-crashes", "N", "likewise, attempts that crashed (3)",
+           AT(limits.crashes_max), 1, 1000000),
+
+    HEADING("Scheduling"),
+    OPTION(COUNT_64, 0, "range-min", "N", "fewest tasks handed out together (1)",
+           AT(limits.range_count_min), 1, RANGE_COUNT_MAX),
+    OPTION(COUNT_64, 0, "range-max", "N", "most tasks handed out together",
+           AT(limits.range_count_max), 1, RANGE_COUNT_MAX),
+
+    HEADING("Failures"),
+    OPTION(DURATION, 0, "checkpoint", "TIME", "finished work that a crash may cost (1s)",
+           AT(checkpoint_ns), 1, TIME_MAX),
+    OPTION(DURATION, 0, "lost-after", "TIME", "silence that makes a worker lost (5s)",
+           AT(lost_after_ns), 1, TIME_MAX),
+    OPTION(COUNT_32, 0, "restarts", "N", "restarts in a row without new results (10)",
+           AT(restarts_max), 0, 1000000),
+    OPTION(DURATION, 0, "grace", "TIME", "for running tasks to end when stopped (10s)",
+           AT(grace_ns), 0, TIME_MAX),
+    OPTION(DURATION, 0, "start-timeout", "TIME", "for mpirun to start the master (60s)",
+           AT(start_timeout_ns), 1, TIME_MAX),
+    OPTION(DURATION, 0, "silence-timeout", "TIME", "for the master to say anything (30s)",
+           AT(silence_timeout_ns), 1, TIME_MAX),
+
+    HEADING("What to say"),
+    OPTION(FLAG, 'q', "quiet", NULL, "errors and warnings only", AT(is_quiet), 0, 0),
+    OPTION(FLAG, 'v', "verbose", NULL, "all that mpirun and the ranks say", AT(is_verbose), 0, 0),
+    OPTION(HELP, 'h', "help", NULL, "this text", 0, 0, 0),
+
+    OPTION(FLAG, 0, "under-launcher", NULL, NULL, AT(is_under_launcher), 0, 0),
+    OPTION(FLAG, 0, "restart", NULL, NULL, AT(is_restart), 0, 0),
+};
+
+enum {
+    OPTION_ENTRIES = sizeof option_table / sizeof *option_table,
+    OPTION_VALUE_BASE = 256, /* what getopt_long returns is above all letters */
+};
+
+static int usage(struct sheaf_error *error, const char *what, const char *detail)
+{
+    return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                           "%s%.200s (`sheaf run --help` lists the options)", what, detail);
+}
+
+/* What getopt_long needs, from the table. */
+static void build_getopt(struct option longs[OPTION_ENTRIES + 1], char letters[])
+{
+    size_t long_count = 0;
+    size_t letter_count = 0;
+    letters[letter_count++] = ':'; /* tell a missing argument from an unknown option */
+    for (int i = 0; i < (int)OPTION_ENTRIES; i++) {
+        const struct option_entry *entry = &option_table[i];
+        if (entry->form == OPTION_HEADING)
+            continue;
+        longs[long_count++] = (struct option){
+            .name = entry->name, .has_arg = entry->argument != NULL, .val = OPTION_VALUE_BASE + i};
+        if (entry->letter == '\0')
+            continue;
+        letters[letter_count++] = entry->letter;
+        if (entry->argument != NULL)
+            letters[letter_count++] = ':';
+    }
+    longs[long_count] = (struct option){.name = NULL};
+    letters[letter_count] = '\0';
+}
+
+static const struct option_entry *find_entry(int value)
+{
+    if (value >= OPTION_VALUE_BASE)
+        return &option_table[value - OPTION_VALUE_BASE];
+    for (size_t i = 0; i < OPTION_ENTRIES; i++)
+        if (option_table[i].letter == value)
+            return &option_table[i];
+    return NULL;
+}
+
+static int unknown_option(const char *argument, struct sheaf_error *error)
+{
+    const char *names[OPTION_ENTRIES];
+    size_t count = 0;
+    for (size_t i = 0; i < OPTION_ENTRIES; i++)
+        if (option_table[i].form != OPTION_HEADING && option_table[i].help != NULL)
+            names[count++] = option_table[i].name;
+    char word[64] = "";
+    if (strncmp(argument, "--", 2) == 0)
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(argument + 2, "="), argument + 2);
+    const char *nearest = word[0] != '\0' ? suggest_nearest(word, names, count) : NULL;
+    if (nearest == NULL)
+        return usage(error, "unknown option ", argument);
+    return sheaf_error_set(error, SHEAF_ERROR_USAGE, "unknown option %.200s; did you mean --%s?",
+                           argument, nearest);
+}
+
+static void add_text(const char ***texts, size_t *count, const char *text)
+{
+    *texts = memory_resize(*texts, (*count + 1) * sizeof **texts);
+    (*texts)[(*count)++] = text;
+}
+
+static int parse_number(const struct option_entry *entry, const char *text, uint64_t *value,
+                        struct sheaf_error *error)
+{
+    struct sheaf_error inner = {.code = 0};
+    uint64_t parsed;
+    int code = entry->form == OPTION_DURATION ? parse_duration(text, &parsed, &inner)
+               : entry->form == OPTION_SIZE   ? parse_size(text, &parsed, &inner)
+                                              : parse_count(text, &parsed, &inner);
+    if (code != 0)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE, "--%s: %s", entry->name, inner.text);
+    if (parsed < entry->value_min || parsed > entry->value_max)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE, "--%s must be %s, found \"%.100s\"",
+                               entry->name, parsed < entry->value_min ? "above 0" : "much smaller",
+                               text);
+    *value = parsed;
+    return 0;
+}
+
+static int set_option(struct run_options *options, const struct option_entry *entry,
+                      const char *text, struct sheaf_error *error)
+{
+    char *member = (char *)options + entry->offset;
+    uint64_t number = 0;
+    switch (entry->form) {
+    case OPTION_HEADING:
+        return 0;
+    case OPTION_HELP:
+        options->wants_help = true;
+        return 0;
+    case OPTION_FLAG:
+        *(bool *)member = true;
+        return 0;
+    case OPTION_TEXT:
+        *(const char **)(void *)member = text;
+        return 0;
+    case OPTION_PARAMETER:
+        add_text(&options->parameters, &options->parameter_count, text);
+        return 0;
+    case OPTION_MPI_WORD:
+        add_text(&options->mpi_options, &options->mpi_option_count, text);
+        return 0;
+    case OPTION_COUNT_32:
+    case OPTION_COUNT_64:
+    case OPTION_WORKERS:
+    case OPTION_SIZE:
+    case OPTION_DURATION:
+        break;
+    }
+    int code = parse_number(entry, text, &number, error);
+    if (code != 0)
+        return code;
+    if (entry->form == OPTION_COUNT_32)
+        *(uint32_t *)(void *)member = (uint32_t)number;
+    else if (entry->form == OPTION_WORKERS)
+        *(uint32_t *)(void *)member = (uint32_t)number + 1;
+    else
+        *(uint64_t *)(void *)member = number;
+    return 0;
+}
+
+static int parse_arguments(int argc, char **argv, struct run_options *options,
+                           struct sheaf_error *error)
+{
+    struct option longs[OPTION_ENTRIES + 1];
+    char letters[2 * OPTION_ENTRIES + 2];
+    build_getopt(longs, letters);
+    opterr = 0;
+    optind = 0; /* glibc: start anew */
+    for (;;) {
+        int at = optind > 0 ? optind : 1; /* of the argument that is looked at next */
+        int value = getopt_long(argc, argv, letters, longs, NULL);
+        if (value == -1)
+            return 0;
+        if (value == ':')
+            return usage(error, "an argument is missing after ", argv[optind - 1]);
+        if (value == '?') {
+            char letter[] = {'-', (char)optopt, '\0'};
+            bool is_letter = optopt > 0 && optopt < OPTION_VALUE_BASE;
+            if (optopt >= OPTION_VALUE_BASE)
+                return usage(error, "no argument belongs to ", argv[optind - 1]);
+            return unknown_option(is_letter ? letter : argv[optind > at ? optind - 1 : at], error);
+        }
+        int code = set_option(options, find_entry(value), optarg, error);
+        if (code != 0)
+            return code;
+    }
+}
+
+static int check(const struct run_options *options, struct sheaf_error *error)
+{
+    const struct job_limits *limits = &options->limits;
+    if (options->is_fresh && options->is_forced)
+        return usage(error, "--fresh deletes the old results and --force keeps them: choose one",
+                     "");
+    if (limits->range_count_max != 0 && limits->range_count_min > limits->range_count_max)
+        return usage(error, "--range-min is above --range-max", "");
+    if (options->host != NULL && options->hostfile != NULL)
+        return usage(error, "give the hosts by --host or by --hostfile, not both", "");
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct run_options *options, struct sheaf_error *error)
+{
+    struct run_options parsed = {
+        .checkpoint_ns = SHEAF_NS_PER_S,
+        .lost_after_ns = 5 * SHEAF_NS_PER_S,
+        .grace_ns = 10 * SHEAF_NS_PER_S,
+        .start_timeout_ns = 60 * SHEAF_NS_PER_S,
+        .silence_timeout_ns = 30 * SHEAF_NS_PER_S,
+        .restarts_max = 10,
+        .arguments = argv + 1,
+        .argument_count = argc - 1,
+    };
+    int code = parse_arguments(argc, argv, &parsed, error);
+    if (code == 0 && !parsed.wants_help) {
+        if (optind == argc)
+            code = usage(error,
+                         "which job? Give a job file (.yaml), a plug-in (.so) or a list of "
+                         "command lines",
+                         "");
+        else if (optind + 1 < argc)
+            code = usage(error, "one job at a time; this is one too many: ", argv[optind + 1]);
+        else
+            parsed.job_path = argv[optind];
+    }
+    if (code == 0)
+        code = check(&parsed, error);
+    if (code != 0) {
+        options_close(&parsed);
+        return code;
+    }
+    if (parsed.is_restart)
+        parsed.is_fresh = false;
+    *options = parsed;
+    return 0;
+}
+
+void options_close(struct run_options *options)
+{
+    free(options->parameters);
+    free(options->mpi_options);
+    options->parameters = NULL;
+    options->mpi_options = NULL;
+}
+
+void options_print_help(FILE *out)
+{
+    enum { HELP_COLUMN = 30 };
+    fprintf(out, "Usage: sheaf run [options] JOB\n\n"
+                 "JOB is a job file (.yaml), a plug-in (.so) or a list of command lines. The same\n"
+                 "command again continues where the run was interrupted.\n");
+    for (size_t i = 0; i < OPTION_ENTRIES; i++) {
+        const struct option_entry *entry = &option_table[i];
+        if (entry->form == OPTION_HEADING) {
+            fprintf(out, "\n%s:\n", entry->help);
+            continue;
+        }
+        if (entry->help == NULL)
+            continue;
+        char letter[] = {entry->letter != '\0' ? '-' : ' ', entry->letter, '\0'};
+        int width = fprintf(out, "  %-2s%c --%s%s%s", entry->letter != '\0' ? letter : "",
+                            entry->letter != '\0' ? ',' : ' ', entry->name,
+                            entry->argument != NULL ? " " : "",
+                            entry->argument != NULL ? entry->argument : "");
+        fprintf(out, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 1, "", entry->help);
+    }
+    fprintf(out, "\nExit status: 0 done; 1 finished, but tasks failed; 2 wrong usage or job;\n"
+                 "3 stopped on request; 4 could not go on. 3 and 4: the same command continues.\n");
+}

@@ -1,0 +1,59 @@
+/* options.h - the command line of `sheaf run`, read the same way by launcher and ranks. */
+#ifndef SHEAF_OPTIONS_H
+#define SHEAF_OPTIONS_H
+
+#include "../jobs/job.h"
+
+#include <stdio.h>
+
+/* Strings are borrowed from argv, which must outlive this; the arrays are owned. */
+struct run_options {
+    const char *job_path;
+    const char *dir;         /* NULL = NAME.sheaf in the working directory */
+    const char *tasks;       /* NULL = as the job says */
+    const char *output;      /* likewise */
+    const char **parameters; /* NAME=VALUE, in the order given */
+    size_t parameter_count;
+    struct job_limits limits; /* 0 = as the job says */
+
+    uint32_t ranks;            /* master included; 0 = what suits the hosts */
+    uint32_t slots_per_worker; /* 0 = one a core */
+    uint64_t checkpoint_ns;
+    uint64_t lost_after_ns;
+    uint64_t grace_ns; /* for running tasks when asked to stop */
+    bool is_fresh;
+    bool is_forced;
+    bool shows_placement;
+    bool is_quiet;
+    bool is_verbose;
+    bool wants_help; /* then job_path may be NULL */
+
+    /* For the launcher alone. */
+    uint32_t restarts_max; /* in a row without new results */
+    uint64_t start_timeout_ns;
+    uint64_t silence_timeout_ns;
+    const char *hostfile;
+    const char *host;
+    const char *mpirun;
+    const char **mpi_options; /* words, in the order given */
+    size_t mpi_option_count;
+
+    /* From the launcher to the ranks. */
+    bool is_under_launcher; /* a launcher reads this rank's standard error */
+    bool is_restart;        /* it started this run before: --fresh was obeyed then, and the lock
+                               may still be held by what was just ended */
+
+    /* All arguments after "run", for passing on and for printing; borrowed. */
+    char *const *arguments;
+    int argument_count;
+};
+
+/* Reads argv[1..argc-1] (argv[0] is "run"); reorders argv. USAGE with a text that names the
+ * argument; then nothing is to be closed. */
+int options_parse(int argc, char **argv, struct run_options *options, struct sheaf_error *error);
+void options_close(struct run_options *options);
+
+/* The help of `sheaf run`. */
+void options_print_help(FILE *out);
+
+#endif

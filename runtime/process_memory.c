@@ -1,0 +1,94 @@
+/* process_memory.c - reads /proc and the control group's limit. */
+#include "process_memory.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
+int process_memory_open(pid_t pid)
+{
+    char path[64];
+    if (pid == 0)
+        return open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+uint64_t process_memory_resident(int descriptor)
+{
+    char text[256];
+    ssize_t length = pread(descriptor, text, sizeof text - 1, 0);
+    if (length <= 0)
+        return 0;
+    text[length] = '\0';
+    uint64_t resident_pages; /* statm: size, resident, shared, ... in pages */
+    if (sscanf(text, "%*u %" SCNu64, &resident_pages) != 1)
+        return 0;
+    return resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A limit file holds a number of bytes, or "max". */
+static uint64_t read_limit(const char *path)
+{
+    uint64_t limit = UINT64_MAX;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return limit;
+    if (fscanf(file, "%" SCNu64, &limit) != 1)
+        limit = UINT64_MAX;
+    fclose(file);
+    return limit;
+}
+
+/* The smallest limit of `group` and its ancestors under `root`. Cuts `group`. */
+static uint64_t smallest_limit(const char *root, const char *file_name, char *group)
+{
+    uint64_t smallest = UINT64_MAX;
+    for (;;) {
+        char path[PATH_BYTES];
+        snprintf(path, sizeof path, "%s%s/%s", root, group, file_name);
+        uint64_t limit = read_limit(path);
+        if (limit < smallest)
+            smallest = limit;
+        char *slash = strrchr(group, '/');
+        if (slash == NULL)
+            return smallest;
+        *slash = '\0';
+    }
+}
+
+/* Lines of /proc/self/cgroup: "0::/path" (version 2), "4:memory:/path" (version 1). */
+static uint64_t control_group_limit(void)
+{
+    uint64_t smallest = UINT64_MAX;
+    char line[PATH_BYTES / 2];
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (file == NULL)
+        return smallest;
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *memory = strstr(line, ":memory:");
+        uint64_t limit = UINT64_MAX;
+        if (strncmp(line, "0::", 3) == 0)
+            limit = smallest_limit("/sys/fs/cgroup", "memory.max", line + 3);
+        else if (memory != NULL)
+            limit = smallest_limit("/sys/fs/cgroup/memory", "memory.limit_in_bytes",
+                                   memory + strlen(":memory:"));
+        if (limit < smallest)
+            smallest = limit;
+    }
+    fclose(file);
+    return smallest;
+}
+
+uint64_t node_memory_bytes(void)
+{
+    uint64_t node = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t limit = control_group_limit();
+    return limit < node ? limit : node;
+}

@@ -1,0 +1,16 @@
+/* process_memory.h - how much memory a process uses, and how much this node lets us use. */
+#ifndef SHEAF_PROCESS_MEMORY_H
+#define SHEAF_PROCESS_MEMORY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A descriptor to ask about process `pid` (0: this one) again and again, or -1. The caller owns
+ * it. */
+int process_memory_open(pid_t pid);
+/* Resident bytes; 0 when the process has ended. */
+uint64_t process_memory_resident(int descriptor);
+/* The node's memory, or less where the control group of this process allows less. */
+uint64_t node_memory_bytes(void);
+
+#endif

@@ -1,0 +1,185 @@
+/* publish.c - writes the job's output beside its target, syncs it, and renames it. */
+#include "publish.h"
+
+#include "../scheduler/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Results are written in steps of about this size, so that the master stays responsive. */
+enum { STEP_BYTES = 4 << 20, COPY_BYTES = 1 << 16 };
+
+struct publisher {
+    char *path;
+    char *path_beside; /* the same as path where that is a device or a pipe */
+    int descriptor;
+    uint64_t next_task; /* everything before it is written */
+    struct byte_writer buffer;
+    bool is_in_place;
+    bool is_published;
+};
+
+static int write_error(const char *path, int errno_value, struct sheaf_error *error)
+{
+    struct sheaf_error cause;
+    int code = sheaf_error_set_errno(&cause, errno_value, "cannot write the output %s", path);
+    return sheaf_error_set(error, code,
+                           "%s. The result is safe in the journal: mend this, then repeat the "
+                           "command",
+                           cause.text);
+}
+
+static char *path_beside(const char *path)
+{
+    size_t size = strlen(path) + sizeof ".sheaf-tmp";
+    char *beside = memory_allocate(size);
+    snprintf(beside, size, "%s.sheaf-tmp", path);
+    return beside;
+}
+
+/* A symbolic link stays one: what it points to is replaced. */
+static char *target_of(const char *path)
+{
+    char *resolved = realpath(path, NULL);
+    return resolved != NULL ? resolved : memory_copy_string(path);
+}
+
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+int publisher_create(const char *path, struct publisher **publisher, struct sheaf_error *error)
+{
+    char *target = target_of(path);
+    bool is_in_place = is_special(target);
+    char *beside = is_in_place ? memory_copy_string(target) : path_beside(target);
+    int descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    if (descriptor < 0) {
+        int code = write_error(beside, errno, error);
+        free(target);
+        free(beside);
+        return code;
+    }
+    struct publisher *created = memory_allocate_zeroed(1, sizeof *created);
+    created->path = target;
+    created->path_beside = beside;
+    created->is_in_place = is_in_place;
+    created->descriptor = descriptor;
+    *publisher = created;
+    return 0;
+}
+
+void publisher_destroy(struct publisher *publisher)
+{
+    if (publisher == NULL)
+        return;
+    close(publisher->descriptor);
+    if (!publisher->is_published && !publisher->is_in_place)
+        unlink(publisher->path_beside);
+    byte_writer_close(&publisher->buffer);
+    free(publisher->path);
+    free(publisher->path_beside);
+    free(publisher);
+}
+
+static int sync_directory_of(const char *path)
+{
+    char *copy = memory_copy_string(path);
+    int descriptor = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(copy);
+    if (descriptor < 0)
+        return -1;
+    int result = fsync(descriptor);
+    int saved = errno;
+    close(descriptor);
+    errno = saved;
+    return result;
+}
+
+static int make_visible(struct publisher *publisher, struct sheaf_error *error)
+{
+    if (publisher->is_in_place) {
+        publisher->is_published = true;
+        return 0;
+    }
+    if (fsync(publisher->descriptor) != 0 || rename(publisher->path_beside, publisher->path) != 0)
+        return write_error(publisher->path, errno, error);
+    publisher->is_published = true;
+    if (sync_directory_of(publisher->path) != 0)
+        return write_error(publisher->path, errno, error);
+    return 0;
+}
+
+/* The next piece of the output: the output of finish, or the results in the order of tasks. */
+static const struct partial *next_piece(const struct publisher *publisher,
+                                        const struct state *state)
+{
+    const struct partial *output = state_output(state);
+    if (output == NULL)
+        return state_find_partial(state, publisher->next_task);
+    return publisher->next_task == 0 ? output : NULL;
+}
+
+int publisher_step(struct publisher *publisher, const struct state *state, struct journal *journal,
+                   struct range *lost, struct sheaf_error *error)
+{
+    byte_writer_clear(&publisher->buffer);
+    const struct partial *piece = next_piece(publisher, state);
+    while (piece != NULL && publisher->buffer.size < STEP_BYTES) {
+        int code =
+            piece->is_absent ? 0 : journal_read_payload(journal, piece, &publisher->buffer, error);
+        if (code == SHEAF_ERROR_DAMAGED)
+            *lost = piece->range;
+        if (code < 0)
+            return code;
+        publisher->next_task = range_end(piece->range) > 0 ? range_end(piece->range) : 1;
+        piece = next_piece(publisher, state);
+    }
+    if (disk_write_all(disk_system(), publisher->descriptor, publisher->buffer.data,
+                       publisher->buffer.size) != 0)
+        return write_error(publisher->path_beside, errno, error);
+    return piece != NULL ? 1 : make_visible(publisher, error);
+}
+
+int publish_check(const char *path, struct sheaf_error *error)
+{
+    struct publisher *publisher;
+    int code = publisher_create(path, &publisher, error);
+    if (code < 0)
+        return code;
+    publisher_destroy(publisher);
+    return 0;
+}
+
+int publish_copy(const char *path, int descriptor, struct sheaf_error *error)
+{
+    int source = open(path, O_RDONLY | O_CLOEXEC);
+    if (source < 0)
+        return sheaf_error_set_errno(error, errno, "cannot read the result %s", path);
+    unsigned char *buffer = memory_allocate(COPY_BYTES);
+    int code = 0;
+    for (;;) {
+        ssize_t got = read(source, buffer, COPY_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            code = sheaf_error_set_errno(error, errno, "cannot read the result %s", path);
+        if (got <= 0)
+            break;
+        if (disk_write_all(disk_system(), descriptor, buffer, (size_t)got) != 0) {
+            code = sheaf_error_set_errno(error, errno, "cannot write the result to its reader");
+            break;
+        }
+    }
+    free(buffer);
+    close(source);
+    return code;
+}

@@ -1,0 +1,28 @@
+/* publish.h - writes the job's output so that it is there whole or not at all.
+ *
+ * The bytes go to a file beside the target, which is synced and renamed. Doing it again gives the
+ * same file: the step may be repeated after a crash. A target that is a device or a pipe is written
+ * in place. */
+#ifndef SHEAF_PUBLISH_H
+#define SHEAF_PUBLISH_H
+
+#include "../scheduler/state.h"
+#include "journal.h"
+
+struct publisher;
+
+/* Starts to write the output that `state` (PHASE_PUBLISHING) describes to `path`. */
+int publisher_create(const char *path, struct publisher **publisher, struct sheaf_error *error);
+/* Writes some of it. 1 = there is more, 0 = published. DAMAGED leaves in *lost the range of the
+ * result whose stored bytes are damaged: what INPUT_RESULT_LOST takes. */
+int publisher_step(struct publisher *publisher, const struct state *state, struct journal *journal,
+                   struct range *lost, struct sheaf_error *error);
+/* Removes the file beside, unless it was published. */
+void publisher_destroy(struct publisher *publisher);
+
+/* Before the run: would `path` be writable? Leaves nothing behind. */
+int publish_check(const char *path, struct sheaf_error *error);
+/* Copies a published file to a descriptor (standard output). */
+int publish_copy(const char *path, int descriptor, struct sheaf_error *error);
+
+#endif

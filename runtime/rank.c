@@ -1,0 +1,320 @@
+/* rank.c - the loop of a rank: messages in, one step of master and worker, a bounded sleep. */
+#include "rank.h"
+
+#include "clock.h"
+#include "master.h"
+#include "publish.h"
+#include "rank_worker.h"
+#include "session.h"
+
+#include "control.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MESSAGES_PER_ROUND = 256,
+    WATCHDOG_S = 10, /* for leaving MPI together */
+    MASTER_RANK = 0,
+    END_PATIENCE_MS = 2000,
+};
+
+/* A rank that has nothing to do looks again at once for SPIN_NS, then sleeps, longer each time. Its
+ * executors and its journal wake it; only messages wait for the end of a sleep. */
+#define SPIN_NS         ((uint64_t)20 * 1000)
+#define SLEEP_NS_MIN    ((uint64_t)50 * 1000)
+#define SLEEP_NS_MAX    ((uint64_t)8 * 1000 * 1000)
+#define FLUSH_NS_MAX    ((uint64_t)3 * 1000 * 1000 * 1000)
+#define PARENT_CHECK_NS ((uint64_t)200 * 1000 * 1000)
+
+struct rank {
+    const struct run_options *options;
+    struct transport *transport;
+    struct spawner *spawner;
+    struct topology topology;
+    struct master *master;      /* NULL on other ranks than 0 */
+    struct rank_worker *worker; /* NULL on rank 0 of several */
+    pid_t parent;
+    uint64_t next_parent_check_ns;
+    uint64_t idle_since_ns;
+    uint64_t sleep_ns;
+    bool is_orphan;
+};
+
+/* Before there is a master, and where there is none. */
+static void tell_error(const struct run_options *options, const struct sheaf_error *error)
+{
+    if (options->is_under_launcher)
+        control_write_message(STDERR_FILENO, CONTROL_ERROR, "%s", error->text);
+    else
+        fprintf(stderr, "sheaf: %s\n", error->text);
+}
+
+/* Another mpirun would meet the same error. */
+static void tell_end_without_begin(const struct run_options *options, int status)
+{
+    struct control_line line = {.kind = CONTROL_END};
+    line.as.end.exit_status = status;
+    if (options->is_under_launcher)
+        control_write(STDERR_FILENO, &line, END_PATIENCE_MS);
+}
+
+static void on_stop_signal(int signal_number)
+{
+    (void)signal_number;
+    master_request_stop();
+}
+
+/* Only the master decides when the run ends; workers follow its END, or its silence. */
+static void set_signals(bool is_master)
+{
+    struct sigaction action = {.sa_handler = is_master ? on_stop_signal : SIG_IGN,
+                               .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static bool is_for_master(enum message_kind kind)
+{
+    return kind < MESSAGE_WELCOME;
+}
+
+static void route(struct rank *rank, const struct transport_message *received, uint64_t now_ns)
+{
+    struct message message;
+    struct sheaf_error error;
+    if (message_decode(received->data, received->size, &message, &error) < 0) {
+        tell_error(rank->options, &error);
+        return;
+    }
+    if (is_for_master(message.kind) && rank->master != NULL)
+        master_handle(rank->master, received->rank, &message, received->size, now_ns);
+    else if (!is_for_master(message.kind) && rank->worker != NULL)
+        rank_worker_handle(rank->worker, &message, now_ns);
+    message_close(&message);
+}
+
+/* Handles messages until none is waiting or it is somebody else's turn. Returns the number handled,
+ * or a code. */
+static int handle_messages(struct rank *rank, uint64_t now_ns, struct sheaf_error *error)
+{
+    for (int i = 0; i < MESSAGES_PER_ROUND; i++) {
+        struct transport_message received;
+        int code = transport_poll(rank->transport, &received, error);
+        if (code < 0)
+            return code;
+        if (code == 0)
+            return i;
+        route(rank, &received, now_ns);
+    }
+    return MESSAGES_PER_ROUND;
+}
+
+static void sleep_until_woken(const struct rank *rank)
+{
+    struct pollfd wakers[2];
+    nfds_t count = 0;
+    struct slot_set *slots = rank->worker != NULL ? rank_worker_find_slots(rank->worker) : NULL;
+    if (rank->master != NULL)
+        wakers[count++] =
+            (struct pollfd){.fd = master_wake_descriptor(rank->master), .events = POLLIN};
+    if (slots != NULL)
+        wakers[count++] = (struct pollfd){.fd = slot_set_wake_descriptor(slots), .events = POLLIN};
+    struct timespec timeout = {.tv_nsec = (long)rank->sleep_ns};
+    int woken = 0;
+    if (slots == NULL || slot_set_prepare_sleep(slots))
+        woken = ppoll(wakers, count, &timeout, NULL);
+    if (woken > 0 && rank->master != NULL && (wakers[0].revents & POLLIN) != 0)
+        master_woken(rank->master);
+    if (slots != NULL)
+        slot_set_end_sleep(slots);
+}
+
+static void rest(struct rank *rank, bool did_something, uint64_t now_ns)
+{
+    if (did_something) {
+        rank->idle_since_ns = now_ns;
+        rank->sleep_ns = SLEEP_NS_MIN;
+        return;
+    }
+    if (now_ns - rank->idle_since_ns < SPIN_NS)
+        return;
+    sleep_until_woken(rank);
+    rank->sleep_ns = rank->sleep_ns * 2 < SLEEP_NS_MAX ? rank->sleep_ns * 2 : SLEEP_NS_MAX;
+}
+
+/* The process that started this one, mpirun or its daemon, is gone: nobody will collect or clean up
+ * what stays. */
+static bool is_orphaned(struct rank *rank, uint64_t now_ns)
+{
+    if (now_ns < rank->next_parent_check_ns)
+        return false;
+    rank->next_parent_check_ns = now_ns + PARENT_CHECK_NS;
+    return getppid() != rank->parent;
+}
+
+static bool is_over(const struct rank *rank)
+{
+    if (rank->master != NULL)
+        return master_is_over(rank->master);
+    return rank_worker_is_over(rank->worker);
+}
+
+static int loop(struct rank *rank, struct sheaf_error *error)
+{
+    while (!is_over(rank)) {
+        uint64_t now_ns = clock_monotonic_ns();
+        uint64_t fragments_before = transport_fragment_count(rank->transport);
+        int handled = handle_messages(rank, now_ns, error);
+        if (handled < 0)
+            return handled;
+        bool did_something =
+            handled > 0 || transport_fragment_count(rank->transport) != fragments_before;
+        if (rank->master != NULL && master_poll(rank->master, now_ns, handled < MESSAGES_PER_ROUND))
+            did_something = true;
+        if (rank->worker != NULL && rank_worker_poll(rank->worker, now_ns))
+            did_something = true;
+        if (is_orphaned(rank, now_ns)) {
+            rank->is_orphan = true;
+            return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                                   "mpirun is gone; what was journalled is safe: repeat the "
+                                   "command to continue");
+        }
+        rest(rank, did_something, now_ns);
+    }
+    return 0;
+}
+
+/* Hands END to MPI for everybody; who does not take it within the deadline is lost. */
+static void send_end(struct rank *rank, bool is_clean)
+{
+    for (int i = 0; i < transport_rank_count(rank->transport); i++) {
+        if (i == transport_rank(rank->transport))
+            continue;
+        struct message end = {.kind = MESSAGE_END};
+        end.as.end.is_clean = is_clean;
+        struct byte_writer writer = {0};
+        message_encode(&end, &writer);
+        transport_send(rank->transport, i, writer.data, writer.size);
+    }
+    uint64_t deadline_ns = clock_monotonic_ns() + FLUSH_NS_MAX;
+    struct transport_message ignored;
+    while (!transport_is_flushed(rank->transport) && clock_monotonic_ns() < deadline_ns) {
+        if (transport_poll(rank->transport, &ignored, NULL) < 0)
+            return;
+        struct timespec pause = {.tv_nsec = (long)SLEEP_NS_MIN};
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* The job's output on standard output, where no launcher does it. */
+static int print_result(const struct rank *rank, int status)
+{
+    const char *path = master_result_path(rank->master);
+    if (rank->options->is_under_launcher || path == NULL)
+        return status;
+    struct sheaf_error error;
+    int code = publish_copy(path, STDOUT_FILENO, &error);
+    if (code == 0)
+        return status;
+    tell_error(rank->options, &error);
+    return sheaf_error_exit_status(code);
+}
+
+static int end_master(struct rank *rank, int code, const struct sheaf_error *error, bool *is_clean)
+{
+    int status = sheaf_error_exit_status(code);
+    *is_clean = true;
+    if (code < 0)
+        tell_error(rank->options, error);
+    if (rank->master == NULL) {
+        tell_end_without_begin(rank->options, status);
+    } else {
+        *is_clean = master_ends_cleanly(rank->master) && !rank->is_orphan;
+        status = master_finish(rank->master, code);
+        status = print_result(rank, status);
+    }
+    if (rank->worker != NULL) {
+        rank_worker_destroy(rank->worker);
+        rank->worker = NULL;
+    }
+    send_end(rank, *is_clean);
+    master_destroy(rank->master);
+    return status;
+}
+
+static int end_worker(struct rank *rank, int code, const struct sheaf_error *error, bool *is_clean)
+{
+    if (code < 0 && !rank->is_orphan)
+        tell_error(rank->options, error);
+    *is_clean = code == 0 && rank_worker_ends_cleanly(rank->worker);
+    int status = code < 0 ? sheaf_error_exit_status(code) : rank_worker_status(rank->worker);
+    rank_worker_destroy(rank->worker);
+    return status;
+}
+
+/* Everything after MPI has started. `load_code` and `error` say how reading the job went (rank 0).
+ */
+static int run(struct rank *rank, struct master_job *job, int load_code, struct sheaf_error *error)
+{
+    int code = transport_create(&rank->transport, error);
+    if (code < 0) {
+        tell_error(rank->options, error);
+        return sheaf_error_exit_status(code);
+    }
+    bool is_master = transport_rank(rank->transport) == MASTER_RANK;
+    set_signals(is_master);
+    code = load_code;
+    if (is_master && code == 0)
+        code = master_create(rank->options, job, rank->transport, &rank->master, error);
+    if (rank->spawner != NULL && (!is_master || code == 0)) {
+        struct rank_worker_options options = {.transport = rank->transport,
+                                              .spawner = rank->spawner,
+                                              .topology = &rank->topology,
+                                              .master_rank = MASTER_RANK};
+        rank->worker = rank_worker_create(&options, clock_monotonic_ns());
+    }
+    if (code == 0)
+        code = loop(rank, error);
+    bool is_clean;
+    int status = is_master ? end_master(rank, code, error, &is_clean)
+                           : end_worker(rank, code, error, &is_clean);
+    spawner_stop(rank->spawner);
+    topology_close(&rank->topology);
+    transport_destroy(rank->transport);
+    session_close(!is_clean, status, WATCHDOG_S);
+    return status;
+}
+
+int rank_main(const struct run_options *options)
+{
+    struct session_environment environment = session_environment_read();
+    struct rank rank = {.options = options, .parent = getppid(), .sleep_ns = SLEEP_NS_MIN};
+    struct sheaf_error error = {0};
+    struct master_job job = {0};
+    bool has_worker = environment.rank != MASTER_RANK || environment.rank_count == 1;
+    /* Both fork, which must happen before MPI starts. What fails is told after it: a rank that
+     * leaves while MPI starts would hang the others. */
+    int load_code = environment.rank == MASTER_RANK ? master_job_load(options, &job, &error) : 0;
+    int code = 0;
+    if (has_worker && load_code == 0)
+        code = spawner_start(&rank.spawner, &error);
+    if (code == 0 && has_worker && load_code == 0)
+        code = topology_discover(&rank.topology, &error);
+    int ignored_rank;
+    int ignored_count;
+    if (code == 0)
+        code = session_open(&ignored_rank, &ignored_count, &error);
+    if (code < 0) {
+        tell_error(options, &error);
+        return sheaf_error_exit_status(code);
+    }
+    return run(&rank, &job, load_code, &error);
+}

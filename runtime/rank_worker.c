@@ -1,0 +1,444 @@
+/* rank_worker.c - takes orders from the master, feeds slots, reports what came out. */
+#include "rank_worker.h"
+
+#include "../scheduler/check.h"
+#include "../scheduler/memory.h"
+
+#include <bsd/sys/queue.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_PER_POLL = 64,
+    /* The master counts as gone after this many times the span after which it would count a worker
+     * as lost: a master that is merely slow must not lose its workers. */
+    MASTER_PATIENCE_FACTOR = 6,
+};
+
+#define HEARTBEAT_NS_MAX      ((uint64_t)500 * 1000 * 1000)
+/* A longer gap between two polls means that the process was stopped or starved. */
+#define STOPPED_NS_MIN        ((uint64_t)1000 * 1000 * 1000)
+#define LOST_AFTER_NS_DEFAULT ((uint64_t)10 * 1000 * 1000 * 1000)
+
+struct queued_order {
+    struct work_order order; /* body points to the bytes below */
+    unsigned char *body;
+    TAILQ_ENTRY(queued_order) entry;
+};
+
+struct running_order {
+    bool is_busy;
+    uint64_t assignment;
+    enum work work;
+    struct range range; /* shrinks as its end is taken back */
+};
+
+struct rank_worker {
+    struct transport *transport;
+    struct spawner *spawner;
+    int master_rank;
+    uint64_t incarnation; /* 0 before WELCOME */
+    struct slot_set *slots;
+    bool is_ready; /* prepare succeeded, and the spawner lives */
+    bool was_ready;
+    bool is_retired; /* prepare failed: orders are refused */
+    struct running_order *running;
+    TAILQ_HEAD(, queued_order) queue;
+    uint64_t window_bytes;
+    uint64_t unacknowledged_bytes;
+    uint64_t lost_after_ns;
+    uint64_t next_heartbeat_ns;
+    uint64_t master_heard_ns;
+    uint64_t last_poll_ns;
+    bool is_over;
+    bool ends_cleanly;
+    int status;
+};
+
+static size_t send_to_master(struct rank_worker *worker, struct message *message)
+{
+    message->incarnation = worker->incarnation;
+    struct byte_writer writer = {0};
+    message_encode(message, &writer);
+    size_t size = writer.size;
+    transport_send(worker->transport, worker->master_rank, writer.data, size);
+    return size;
+}
+
+struct rank_worker *rank_worker_create(const struct rank_worker_options *options, uint64_t now_ns)
+{
+    struct rank_worker *worker = memory_allocate_zeroed(1, sizeof *worker);
+    worker->transport = options->transport;
+    worker->spawner = options->spawner;
+    worker->master_rank = options->master_rank;
+    worker->lost_after_ns = LOST_AFTER_NS_DEFAULT;
+    worker->master_heard_ns = now_ns;
+    worker->last_poll_ns = now_ns;
+    worker->next_heartbeat_ns = UINT64_MAX;
+    TAILQ_INIT(&worker->queue);
+    struct message hello = {.kind = MESSAGE_HELLO};
+    hello.as.hello.topology = *options->topology;
+    hello.as.hello.process_id = (uint32_t)getpid();
+    send_to_master(worker, &hello);
+    return worker;
+}
+
+static void drop_queued(struct rank_worker *worker, struct queued_order *queued)
+{
+    TAILQ_REMOVE(&worker->queue, queued, entry);
+    free(queued->body);
+    free(queued);
+}
+
+static void drop_queue(struct rank_worker *worker)
+{
+    while (!TAILQ_EMPTY(&worker->queue))
+        drop_queued(worker, TAILQ_FIRST(&worker->queue));
+}
+
+void rank_worker_destroy(struct rank_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    drop_queue(worker);
+    if (worker->slots != NULL)
+        slot_set_destroy(worker->slots);
+    free(worker->running);
+    free(worker);
+}
+
+static void say_goodbye(struct rank_worker *worker, enum cause cause, int32_t detail,
+                        const char *text)
+{
+    struct message goodbye = {.kind = MESSAGE_GOODBYE};
+    goodbye.as.goodbye.prepare_failed = !worker->was_ready;
+    goodbye.as.goodbye.cause = cause;
+    goodbye.as.goodbye.detail = detail;
+    goodbye.as.goodbye.text = text;
+    goodbye.as.goodbye.text_size = strlen(text);
+    send_to_master(worker, &goodbye);
+    worker->is_retired = true;
+    worker->is_ready = false;
+    drop_queue(worker);
+}
+
+/* The first WELCOME brings the job. A later one says that this worker was believed lost and is
+ * admitted again: the master has given its queued orders to others. */
+static void on_welcome(struct rank_worker *worker, const struct message *message, uint64_t now_ns)
+{
+    drop_queue(worker);
+    if (worker->slots != NULL || worker->is_retired)
+        return;
+    worker->incarnation = message->incarnation;
+    worker->lost_after_ns = message->as.welcome.lost_after_ns;
+    worker->window_bytes = message->as.welcome.window_bytes;
+    worker->next_heartbeat_ns = now_ns;
+    const struct placement *placement = &message->as.welcome.placement;
+    worker->running = memory_allocate_zeroed(placement->slot_count, sizeof *worker->running);
+    char *run_dir = memory_allocate(message->as.welcome.run_dir_size + 1);
+    memcpy(run_dir, message->as.welcome.run_dir, message->as.welcome.run_dir_size);
+    run_dir[message->as.welcome.run_dir_size] = '\0';
+    struct slot_set_options options = {
+        .job = &message->as.welcome.job,
+        .has_merge = message->as.welcome.has_merge,
+        .slot_count = placement->slot_count,
+        .slot_cpus = placement->slot_cpus,
+        .run_dir = run_dir,
+    };
+    struct sheaf_error error;
+    if (slot_set_create(worker->spawner, &options, &worker->slots, &error) < 0)
+        say_goodbye(worker, CAUSE_EXIT, 0, error.text);
+    free(run_dir);
+}
+
+/* Whatever is not RUN is waited for by more than one slot: it goes first. */
+static void on_order(struct rank_worker *worker, const struct work_order *order)
+{
+    if (worker->is_retired)
+        return;
+    struct queued_order *queued = memory_allocate_zeroed(1, sizeof *queued);
+    queued->order = *order;
+    queued->body = memory_copy(order->body, order->body_size);
+    queued->order.body = queued->body;
+    if (order->work == WORK_RUN)
+        TAILQ_INSERT_TAIL(&worker->queue, queued, entry);
+    else
+        TAILQ_INSERT_HEAD(&worker->queue, queued, entry);
+}
+
+static struct queued_order *find_queued(const struct rank_worker *worker, uint64_t assignment)
+{
+    struct queued_order *queued;
+    TAILQ_FOREACH (queued, &worker->queue, entry)
+        if (queued->order.assignment == assignment)
+            return queued;
+    return NULL;
+}
+
+/* The slot that runs the assignment, or slot_set_count. */
+static uint32_t find_running(const struct rank_worker *worker, uint64_t assignment)
+{
+    uint32_t count = worker->slots != NULL ? slot_set_count(worker->slots) : 0;
+    for (uint32_t slot = 0; slot < count; slot++)
+        if (worker->running[slot].is_busy && worker->running[slot].assignment == assignment)
+            return slot;
+    return count;
+}
+
+static void send_returned(struct rank_worker *worker, uint64_t assignment, struct range range,
+                          bool is_whole)
+{
+    struct message returned = {.kind = MESSAGE_RETURNED};
+    returned.as.returned.assignment = assignment;
+    returned.as.returned.range = range;
+    returned.as.returned.is_whole = is_whole;
+    send_to_master(worker, &returned);
+}
+
+/* The last half of a queued order; all of it when it is one task. */
+static void take_back_queued(struct rank_worker *worker, struct queued_order *queued)
+{
+    struct range *range = &queued->order.range;
+    uint64_t kept = queued->order.work == WORK_RUN ? range->count / 2 : 0;
+    struct range taken = range_between(range->first + kept, range_end(*range));
+    send_returned(worker, queued->order.assignment, taken, kept == 0);
+    range->count = kept;
+    if (kept == 0)
+        drop_queued(worker, queued);
+}
+
+static void on_take_back(struct rank_worker *worker, uint64_t assignment)
+{
+    struct queued_order *queued = find_queued(worker, assignment);
+    if (queued != NULL) {
+        take_back_queued(worker, queued);
+        return;
+    }
+    uint32_t slot = find_running(worker, assignment);
+    struct range taken = {0};
+    if (worker->slots != NULL && slot < slot_set_count(worker->slots) &&
+        worker->running[slot].work == WORK_RUN) {
+        taken = slot_set_take_back(worker->slots, slot);
+        worker->running[slot].range.count -= taken.count;
+    }
+    send_returned(worker, assignment, taken, false);
+}
+
+static void on_cancel(struct rank_worker *worker, uint64_t assignment)
+{
+    struct queued_order *queued = find_queued(worker, assignment);
+    if (queued != NULL) {
+        drop_queued(worker, queued);
+        return;
+    }
+    uint32_t slot = find_running(worker, assignment);
+    if (worker->slots != NULL && slot < slot_set_count(worker->slots)) {
+        slot_set_cancel(worker->slots, slot);
+        worker->running[slot].is_busy = false;
+    }
+}
+
+static void on_end(struct rank_worker *worker, bool is_clean, int status)
+{
+    worker->is_over = true;
+    worker->ends_cleanly = is_clean;
+    worker->status = status;
+}
+
+void rank_worker_handle(struct rank_worker *worker, struct message *message, uint64_t now_ns)
+{
+    worker->master_heard_ns = now_ns;
+    switch (message->kind) {
+    case MESSAGE_WELCOME:
+        on_welcome(worker, message, now_ns);
+        return;
+    case MESSAGE_ORDER:
+        on_order(worker, &message->as.order);
+        return;
+    case MESSAGE_TAKE_BACK:
+        on_take_back(worker, message->as.assignment);
+        return;
+    case MESSAGE_CANCEL:
+        on_cancel(worker, message->as.assignment);
+        return;
+    case MESSAGE_CREDIT:
+        CHECK(message->as.credit_bytes <= worker->unacknowledged_bytes);
+        worker->unacknowledged_bytes -= message->as.credit_bytes;
+        return;
+    case MESSAGE_END:
+        on_end(worker, message->as.end.is_clean, message->as.end.status);
+        return;
+    case MESSAGE_PING:
+    case MESSAGE_HELLO:
+    case MESSAGE_HEARTBEAT:
+    case MESSAGE_REPORT:
+    case MESSAGE_RETURNED:
+    case MESSAGE_FAILED:
+    case MESSAGE_TASKS:
+    case MESSAGE_GOODBYE:
+        return;
+    }
+}
+
+static void on_slot_failed(struct rank_worker *worker, const struct slot_event *event)
+{
+    struct message failed = {.kind = MESSAGE_FAILED};
+    failed.as.failed.assignment = event->assignment;
+    failed.as.failed.work = event->work;
+    failed.as.failed.range = event->range;
+    failed.as.failed.cause = event->cause;
+    failed.as.failed.detail = event->detail;
+    failed.as.failed.is_crash = event->is_crash;
+    failed.as.failed.text = event->text;
+    failed.as.failed.text_size = strnlen(event->text, sizeof event->text);
+    send_to_master(worker, &failed);
+    if (event->is_crash || event->work != WORK_RUN)
+        worker->running[event->slot].is_busy = false;
+}
+
+static void on_slot_tasks(struct rank_worker *worker, const struct slot_event *event)
+{
+    struct message tasks = {.kind = MESSAGE_TASKS};
+    tasks.as.tasks.assignment = event->assignment;
+    tasks.as.tasks.body = event->body;
+    tasks.as.tasks.body_size = event->body_size;
+    worker->unacknowledged_bytes += send_to_master(worker, &tasks);
+}
+
+/* What the executor left undone goes back first: the report ends the assignment. */
+static void on_slot_done(struct rank_worker *worker, const struct slot_event *event)
+{
+    struct running_order *running = &worker->running[event->slot];
+    if (event->work == WORK_RUN && range_end(event->range) < range_end(running->range))
+        send_returned(worker, event->assignment,
+                      range_between(range_end(event->range), range_end(running->range)), false);
+    struct message report = {.kind = MESSAGE_REPORT};
+    report.as.report.assignment = event->assignment;
+    report.as.report.work = event->work;
+    report.as.report.tasks_run = event->tasks_run;
+    report.as.report.busy_ns = event->busy_ns;
+    report.as.report.partial_count = event->partial_count;
+    report.as.report.partials = (struct partial *)(uintptr_t)event->partials;
+    report.as.report.payload = event->body;
+    report.as.report.payload_size = event->body_size;
+    worker->unacknowledged_bytes += send_to_master(worker, &report);
+    running->is_busy = false;
+}
+
+static void on_slot_event(struct rank_worker *worker, const struct slot_event *event)
+{
+    switch (event->kind) {
+    case SLOT_EVENT_READY:
+        worker->is_ready = true;
+        worker->was_ready = true;
+        return;
+    case SLOT_EVENT_PREPARE_FAILED:
+        say_goodbye(worker, event->cause, event->detail, event->text);
+        return;
+    case SLOT_EVENT_FAILED:
+        on_slot_failed(worker, event);
+        return;
+    case SLOT_EVENT_TASKS:
+        on_slot_tasks(worker, event);
+        return;
+    case SLOT_EVENT_DONE:
+        on_slot_done(worker, event);
+        return;
+    case SLOT_EVENT_NONE:
+        return;
+    }
+}
+
+/* Results that the master has not taken in yet stay below the window, or nothing new begins: this
+ * is how a slow disk slows the executors instead of filling memory. */
+static bool may_produce(const struct rank_worker *worker)
+{
+    return worker->unacknowledged_bytes <= worker->window_bytes;
+}
+
+static bool start_orders(struct rank_worker *worker)
+{
+    bool did_something = false;
+    uint32_t count = slot_set_count(worker->slots);
+    for (uint32_t slot = 0; slot < count && !TAILQ_EMPTY(&worker->queue); slot++) {
+        if (!slot_set_is_idle(worker->slots, slot) || worker->running[slot].is_busy)
+            continue;
+        struct queued_order *queued = TAILQ_FIRST(&worker->queue);
+        worker->running[slot] = (struct running_order){
+            .is_busy = true,
+            .assignment = queued->order.assignment,
+            .work = queued->order.work,
+            .range = queued->order.range,
+        };
+        slot_set_start(worker->slots, slot, &queued->order);
+        drop_queued(worker, queued);
+        did_something = true;
+    }
+    return did_something;
+}
+
+static void keep_contact(struct rank_worker *worker, uint64_t now_ns)
+{
+    /* Time in which this process was stopped is not silence of the master. */
+    if (now_ns - worker->last_poll_ns > STOPPED_NS_MIN)
+        worker->master_heard_ns = now_ns;
+    worker->last_poll_ns = now_ns;
+    if (now_ns >= worker->next_heartbeat_ns) {
+        struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
+        send_to_master(worker, &heartbeat);
+        uint64_t interval_ns = worker->lost_after_ns / 5;
+        worker->next_heartbeat_ns =
+            now_ns + (interval_ns < HEARTBEAT_NS_MAX ? interval_ns : HEARTBEAT_NS_MAX);
+    }
+    uint64_t patience_ns = worker->lost_after_ns * MASTER_PATIENCE_FACTOR;
+    if (now_ns - worker->master_heard_ns > patience_ns && !worker->is_over) {
+        fprintf(
+            stderr,
+            "sheaf: rank %d has heard nothing from the master for %llu s and leaves; repeat the "
+            "command to continue the job\n",
+            transport_rank(worker->transport), (unsigned long long)(patience_ns / 1000000000));
+        on_end(worker, false, 4);
+    }
+}
+
+bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns)
+{
+    keep_contact(worker, now_ns);
+    if (worker->slots == NULL || worker->is_retired || !may_produce(worker))
+        return false;
+    bool did_something = false;
+    struct slot_event event;
+    for (int i = 0; i < EVENTS_PER_POLL && may_produce(worker); i++) {
+        if (slot_set_poll(worker->slots, now_ns, &event) == 0)
+            break;
+        on_slot_event(worker, &event);
+        did_something = true;
+        if (worker->is_retired)
+            return true;
+    }
+    if (worker->is_ready && start_orders(worker))
+        did_something = true;
+    return did_something;
+}
+
+bool rank_worker_is_over(const struct rank_worker *worker)
+{
+    return worker->is_over;
+}
+
+bool rank_worker_ends_cleanly(const struct rank_worker *worker)
+{
+    return worker->ends_cleanly;
+}
+
+int rank_worker_status(const struct rank_worker *worker)
+{
+    return worker->status;
+}
+
+struct slot_set *rank_worker_find_slots(const struct rank_worker *worker)
+{
+    return may_produce(worker) ? worker->slots : NULL;
+}

@@ -1,0 +1,38 @@
+/* rank_worker.h - the worker's side of the run: takes orders, feeds its slots, reports.
+ *
+ * It runs no user code and never waits: rank.c calls rank_worker_poll in a loop and sleeps when
+ * there is nothing to do. */
+#ifndef SHEAF_RANK_WORKER_H
+#define SHEAF_RANK_WORKER_H
+
+#include "message.h"
+#include "transport.h"
+
+struct rank_worker;
+
+struct rank_worker_options {
+    struct transport *transport;     /* kept */
+    struct spawner *spawner;         /* kept */
+    const struct topology *topology; /* borrowed */
+    int master_rank;
+};
+
+/* Says HELLO to the master. */
+struct rank_worker *rank_worker_create(const struct rank_worker_options *options, uint64_t now_ns);
+void rank_worker_destroy(struct rank_worker *worker);
+
+/* A message from the master. Takes what it needs of it. */
+void rank_worker_handle(struct rank_worker *worker, struct message *message, uint64_t now_ns);
+/* Makes progress. True when there was something to do. */
+bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns);
+
+/* The master said END, or has been silent for too long. */
+bool rank_worker_is_over(const struct rank_worker *worker);
+bool rank_worker_ends_cleanly(const struct rank_worker *worker);
+int rank_worker_status(const struct rank_worker *worker);
+
+/* What the rank's loop should be woken by. NULL before WELCOME, and while the window is closed:
+ * then only the master's credit matters. */
+struct slot_set *rank_worker_find_slots(const struct rank_worker *worker);
+
+#endif

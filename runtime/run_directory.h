@@ -1,0 +1,69 @@
+/* run_directory.h - the folder that holds everything of one job's run, and its lock.
+ *
+ * NAME.sheaf/ has mode 0700 and holds
+ *
+ *     identity       which job this is (text)
+ *     lock           held by the master; names its host and process
+ *     journal/       results and decisions
+ *     inputs.data, inputs.index, output, status.json, report
+ *     logs/          of tasks and of mpirun
+ *     stop           present: somebody asked the run to stop
+ */
+#ifndef SHEAF_RUN_DIRECTORY_H
+#define SHEAF_RUN_DIRECTORY_H
+
+#include "../scheduler/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RUN_DIRECTORY_IDENTITY_BYTES = 32, RUN_DIRECTORY_HOST_BYTES = 256 };
+
+struct run_directory_options {
+    const char *path;
+    const char *job_name;
+    unsigned char identity[RUN_DIRECTORY_IDENTITY_BYTES];
+    bool is_fresh;         /* --fresh: delete what an earlier run left */
+    bool is_forced;        /* --force: continue although the job has changed */
+    uint32_t lock_wait_ms; /* patience with another holder: a master that is just being ended */
+};
+
+struct run_directory;
+
+/* Makes or opens the directory and takes its lock. Borrows the options. Errors:
+ * IN_USE - another master holds the lock (named); IDENTITY - it belongs to another job, or is no
+ * run directory and not empty; in both cases nothing was touched. PERMISSION, DISK_FULL, IO.
+ * The lock goes with the open file, so fork nothing afterwards that outlives this process. */
+int run_directory_open(const struct run_directory_options *options,
+                       struct run_directory **directory, struct sheaf_error *error);
+/* Releases the lock and frees. */
+void run_directory_close(struct run_directory *directory);
+
+/* Absolute. Borrowed. */
+const char *run_directory_path(const struct run_directory *directory);
+/* What the journal was begun with: the job's identity, or after --force that of the first job.
+ * Borrowed. */
+const unsigned char *run_directory_journal_identity(const struct run_directory *directory);
+
+/* DIR/NAME; the caller owns it. */
+char *run_directory_join(const char *dir, const char *name);
+
+/* Replaces DIR/NAME as a whole, synced. */
+int run_directory_write_file(const char *dir, const char *name, const void *data, size_t size,
+                             struct sheaf_error *error);
+
+/* Asks the master of `dir` to stop: it looks for DIR/stop now and then. */
+int run_directory_request_stop(const char *dir, struct sheaf_error *error);
+bool run_directory_stop_is_requested(const char *dir);
+
+struct run_directory_holder {
+    char host[RUN_DIRECTORY_HOST_BYTES]; /* empty when not known */
+    int64_t process_id;                  /* 0 when not known */
+};
+
+/* Whether somebody holds the lock of `dir` now, without taking it. 1, 0, or a code. */
+int run_directory_find_holder(const char *dir, struct run_directory_holder *holder,
+                              struct sheaf_error *error);
+
+#endif

@@ -1,0 +1,77 @@
+/* run_job.c - reads the job that a command line names. */
+#include "run_job.h"
+
+#include "../jobs/job_path.h"
+#include "../scheduler/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int set_output(struct job *job, const char *output, struct sheaf_error *error)
+{
+    char *path = NULL;
+    if (strcmp(output, "-") == 0) {
+        path = memory_copy_string(output);
+    } else {
+        int code = job_path_absolute(output, &path, error);
+        if (code != 0)
+            return code;
+    }
+    free(job->output_path);
+    job->output_path = path;
+    return 0;
+}
+
+static void set_limits(struct job_limits *limits, const struct job_limits *given)
+{
+    if (given->task_timeout_ns != 0)
+        limits->task_timeout_ns = given->task_timeout_ns;
+    if (given->task_memory_bytes != 0)
+        limits->task_memory_bytes = given->task_memory_bytes;
+    if (given->attempts_max != 0)
+        limits->attempts_max = given->attempts_max;
+    if (given->crashes_max != 0)
+        limits->crashes_max = given->crashes_max;
+    if (given->range_count_min != 0)
+        limits->range_count_min = given->range_count_min;
+    if (given->range_count_max != 0)
+        limits->range_count_max = given->range_count_max;
+    /* One bound from the command line, the other from the job file: the command line's holds. */
+    if (limits->range_count_max != 0 && limits->range_count_min > limits->range_count_max) {
+        if (given->range_count_max != 0)
+            limits->range_count_min = limits->range_count_max;
+        else
+            limits->range_count_max = limits->range_count_min;
+    }
+}
+
+int run_job_read(const struct run_options *options, struct job *job, struct sheaf_error *error)
+{
+    struct job read = {.name = NULL};
+    int code = job_read(options->job_path, &read, error);
+    if (code != 0)
+        return code;
+    if (options->tasks != NULL)
+        code = job_set_tasks(&read, options->tasks, error);
+    for (size_t i = 0; code == 0 && i < options->parameter_count; i++)
+        code = job_set_parameter(&read, options->parameters[i], error);
+    if (code == 0 && options->output != NULL)
+        code = set_output(&read, options->output, error);
+    if (code != 0) {
+        job_close(&read);
+        return code;
+    }
+    set_limits(&read.limits, &options->limits);
+    *job = read;
+    return 0;
+}
+
+char *run_job_directory(const struct run_options *options, const char *job_name)
+{
+    if (options->dir != NULL)
+        return memory_copy_string(options->dir);
+    size_t size_bytes = strlen(job_name) + sizeof ".sheaf";
+    char *dir = memory_allocate(size_bytes);
+    snprintf(dir, size_bytes, "%s.sheaf", job_name);
+    return dir;
+}

@@ -1,0 +1,52 @@
+/* slot_failure.c - the words for the end of an executor or a spawner. */
+#include "slot_failure.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static void of_signal(struct slot_event *event, const char *prefix, int number)
+{
+    const char *name = sigabbrev_np(number);
+    event->cause = CAUSE_SIGNAL;
+    event->detail = number;
+    snprintf(event->text, sizeof event->text, "%skilled by signal %d (SIG%s: %s)%s", prefix, number,
+             name != NULL ? name : "?", strsignal(number),
+             number == SIGKILL ? "; if nobody did it on purpose, the node may be out of memory"
+                               : "");
+}
+
+void slot_failure_of_status(struct slot_event *event, const char *prefix, int status)
+{
+    if (status != -1 && WIFSIGNALED(status)) {
+        of_signal(event, prefix, WTERMSIG(status));
+        return;
+    }
+    event->cause = CAUSE_EXIT;
+    event->detail = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (event->detail < 0)
+        snprintf(event->text, sizeof event->text, "%sended, nobody knows how", prefix);
+    else
+        snprintf(event->text, sizeof event->text,
+                 "%sthe process exited with status %d: a plug-in returns, it does not exit", prefix,
+                 event->detail);
+}
+
+void slot_failure_of_kill(struct slot_event *event, const char *prefix, enum cause cause,
+                          struct slot_failure_limits limits)
+{
+    event->cause = cause;
+    event->detail = SIGKILL;
+    if (cause == CAUSE_TIMEOUT)
+        snprintf(event->text, sizeof event->text, "%skilled after its time limit of %g s", prefix,
+                 (double)limits.timeout_ns / 1e9);
+    else if (cause == CAUSE_MEMORY)
+        snprintf(event->text, sizeof event->text,
+                 "%skilled for growing by more than its memory limit of %" PRIu64 " MiB", prefix,
+                 limits.memory_bytes >> 20);
+    else
+        snprintf(event->text, sizeof event->text,
+                 "%swrote over memory that Sheaf shares with it: look for a wild pointer", prefix);
+}

@@ -1,0 +1,309 @@
+/* spawner.c - starts, talks to and ends the spawner, from the rank's side. */
+#include "spawner.h"
+
+#include "../scheduler/check.h"
+#include "../scheduler/memory.h"
+#include "clock.h"
+#include "spawner_main.h"
+
+#include <bsd/sys/queue.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LOOK_INTERVAL_NS = 1000000,    /* between looks at the socket without a reason */
+    END_WAIT_NS = 2000000000,      /* patience with a spawner that was told to stop */
+    UNREAPED_WAIT_NS = 1000000000, /* patience with one that closed its socket */
+    POLL_INTERVAL_NS = 1000000,
+};
+
+/* A command that the socket had no room for. */
+struct queued_command {
+    struct spawner_command command;
+    int descriptor;
+    STAILQ_ENTRY(queued_command) next;
+};
+
+struct spawner {
+    pid_t process;
+    int socket;
+    int wake;  /* eventfd */
+    int epoll; /* of both */
+    struct shared_rank *shared;
+    uint32_t posts_received;
+    uint64_t next_look_ns;
+    uint64_t closed_ns; /* when its end of the socket was found closed; 0: it is open */
+    bool is_preparing;
+    bool is_reaped;
+    int status; /* of waitpid, or -1 */
+    STAILQ_HEAD(, queued_command) queue;
+};
+
+static int watch(int epoll, int descriptor)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+static void close_spawner(struct spawner *spawner)
+{
+    if (spawner->epoll >= 0)
+        close(spawner->epoll);
+    if (spawner->wake >= 0)
+        close(spawner->wake);
+    if (spawner->socket >= 0)
+        close(spawner->socket);
+    if (spawner->shared != MAP_FAILED)
+        munmap(spawner->shared, sizeof *spawner->shared);
+    free(spawner);
+}
+
+/* Makes what rank and spawner share. `far` is the spawner's end of the socket. */
+static int open_channels(struct spawner *spawner, int *far, struct sheaf_error *error)
+{
+    int sockets[2];
+    spawner->shared = mmap(NULL, sizeof *spawner->shared, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (spawner->shared == MAP_FAILED)
+        return sheaf_error_set_errno(error, errno, "cannot share memory with the spawner");
+    spawner->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    spawner->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (spawner->wake < 0 || spawner->epoll < 0)
+        return sheaf_error_set_errno(error, errno, "cannot make a descriptor for the spawner");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
+        return sheaf_error_set_errno(error, errno, "cannot make a socket to the spawner");
+    spawner->socket = sockets[0];
+    *far = sockets[1];
+    if (watch(spawner->epoll, spawner->wake) != 0 || watch(spawner->epoll, spawner->socket) != 0) {
+        int code = sheaf_error_set_errno(error, errno, "cannot watch the spawner");
+        close(*far);
+        return code;
+    }
+    return 0;
+}
+
+/* Without this a descriptor of ours could be number 0, 1 or 2, which the spawner replaces. Opened
+ * for reading, so that writing to a closed standard output stays an error. */
+static void hold_standard_descriptors(void)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    while (null >= 0 && null <= STDERR_FILENO)
+        null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null >= 0)
+        close(null);
+}
+
+int spawner_start(struct spawner **spawner, struct sheaf_error *error)
+{
+    hold_standard_descriptors();
+    struct spawner *started = memory_allocate_zeroed(1, sizeof *started);
+    *started = (struct spawner){.socket = -1, .wake = -1, .epoll = -1, .shared = MAP_FAILED};
+    STAILQ_INIT(&started->queue);
+    int far = -1;
+    int code = open_channels(started, &far, error);
+    if (code != 0)
+        goto close;
+    const struct spawner_main_options options = {
+        .socket = far, .wake = started->wake, .shared = started->shared, .rank_process = getpid()};
+    fflush(NULL); /* or both processes would write what is buffered */
+    started->process = fork();
+    if (started->process == 0)
+        spawner_main(&options);
+    close(far);
+    if (started->process < 0) {
+        code =
+            sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                            "cannot start the spawner: %s: look at `ulimit -u`", strerror(errno));
+        goto close;
+    }
+    *spawner = started;
+    return 0;
+close:
+    close_spawner(started);
+    return code;
+}
+
+/* Returns false when the socket has no room. A closed socket takes everything: the end of the
+ * spawner is found out by receiving. */
+static bool try_send(struct spawner *spawner, const struct spawner_command *command, int descriptor)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)command, .iov_len = sizeof *command};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    }
+    ssize_t sent;
+    do {
+        sent = sendmsg(spawner->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS))
+        return false;
+    if (descriptor >= 0)
+        close(descriptor);
+    return true;
+}
+
+static void send_queued(struct spawner *spawner)
+{
+    struct queued_command *first;
+    while ((first = STAILQ_FIRST(&spawner->queue)) != NULL &&
+           try_send(spawner, &first->command, first->descriptor)) {
+        STAILQ_REMOVE_HEAD(&spawner->queue, next);
+        free(first);
+    }
+}
+
+void spawner_send(struct spawner *spawner, const struct spawner_command *command, int descriptor)
+{
+    if (command->kind == SPAWNER_PREPARE)
+        spawner->is_preparing = true;
+    if (STAILQ_EMPTY(&spawner->queue) && try_send(spawner, command, descriptor))
+        return;
+    struct queued_command *queued = memory_allocate(sizeof *queued);
+    *queued = (struct queued_command){.command = *command, .descriptor = descriptor};
+    STAILQ_INSERT_TAIL(&spawner->queue, queued, next);
+}
+
+/* Its end of the socket is closed: the process has ended or is about to. */
+static void note_closed(struct spawner *spawner, uint64_t now_ns)
+{
+    if (spawner->closed_ns != 0)
+        return;
+    spawner->closed_ns = now_ns > 0 ? now_ns : 1;
+    epoll_ctl(spawner->epoll, EPOLL_CTL_DEL, spawner->socket, NULL); /* readable for ever */
+}
+
+int spawner_receive(struct spawner *spawner, uint64_t now_ns, struct spawner_event *event)
+{
+    send_queued(spawner);
+    if (spawner->closed_ns != 0)
+        return 0;
+    if (!spawner_has_news(spawner) && now_ns < spawner->next_look_ns)
+        return 0;
+    ssize_t size = recv(spawner->socket, event, sizeof *event, MSG_DONTWAIT);
+    if (size == (ssize_t)sizeof *event) {
+        spawner->posts_received++;
+        if (event->kind == SPAWNER_PREPARED || event->kind == SPAWNER_PREPARE_FAILED)
+            spawner->is_preparing = false;
+        return 1;
+    }
+    spawner->next_look_ns = now_ns + LOOK_INTERVAL_NS;
+    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
+        note_closed(spawner, now_ns);
+    return 0;
+}
+
+/* Somebody else's waitpid may have taken the status (ECHILD). */
+static bool reap(struct spawner *spawner)
+{
+    if (spawner->is_reaped)
+        return true;
+    int status;
+    pid_t ended = waitpid(spawner->process, &status, WNOHANG);
+    if (ended == 0 || (ended < 0 && errno == EINTR))
+        return false;
+    spawner->is_reaped = true;
+    spawner->status = ended == spawner->process ? status : -1;
+    return true;
+}
+
+bool spawner_has_ended(struct spawner *spawner, int *status)
+{
+    if (spawner->closed_ns == 0)
+        return false;
+    if (!reap(spawner) && clock_monotonic_ns() < spawner->closed_ns + UNREAPED_WAIT_NS)
+        return false;
+    *status = spawner->is_reaped ? spawner->status : -1;
+    return true;
+}
+
+void spawner_kill(struct spawner *spawner)
+{
+    if (spawner->is_reaped)
+        return;
+    kill(-spawner->process, SIGKILL); /* what prepare may have started, too */
+    kill(spawner->process, SIGKILL);
+}
+
+static bool wait_for_end(struct spawner *spawner, uint64_t patience_ns)
+{
+    uint64_t end_ns = clock_monotonic_ns() + patience_ns;
+    const struct timespec interval = {.tv_nsec = POLL_INTERVAL_NS};
+    while (!reap(spawner)) {
+        if (clock_monotonic_ns() >= end_ns)
+            return false;
+        nanosleep(&interval, NULL);
+    }
+    return true;
+}
+
+void spawner_stop(struct spawner *spawner)
+{
+    if (spawner == NULL)
+        return;
+    const struct spawner_command stop = {.kind = SPAWNER_STOP};
+    struct queued_command *first;
+    send_queued(spawner);
+    while ((first = STAILQ_FIRST(&spawner->queue)) != NULL) {
+        STAILQ_REMOVE_HEAD(&spawner->queue, next);
+        if (first->descriptor >= 0)
+            close(first->descriptor);
+        free(first);
+    }
+    if (!spawner->is_preparing)
+        try_send(spawner, &stop, -1);
+    close(spawner->socket);
+    spawner->socket = -1;
+    if (spawner->is_preparing || !wait_for_end(spawner, END_WAIT_NS)) {
+        spawner_kill(spawner);
+        wait_for_end(spawner, END_WAIT_NS);
+    }
+    close_spawner(spawner);
+}
+
+pid_t spawner_process(const struct spawner *spawner)
+{
+    return spawner->process;
+}
+
+struct shared_rank *spawner_shared_rank(const struct spawner *spawner)
+{
+    return spawner->shared;
+}
+
+int spawner_wake_descriptor(const struct spawner *spawner)
+{
+    return spawner->epoll;
+}
+
+bool spawner_has_news(const struct spawner *spawner)
+{
+    return atomic_load(&spawner->shared->spawner_posts) != spawner->posts_received;
+}
+
+void spawner_drain_wakes(const struct spawner *spawner)
+{
+    uint64_t count;
+    ssize_t size = read(spawner->wake, &count, sizeof count);
+    CHECK(size == (ssize_t)sizeof count || errno == EAGAIN || errno == EINTR);
+}

@@ -1,0 +1,64 @@
+/* spawner_setup.c - hands the job over to the spawner through anonymous memory. */
+#include "spawner_setup.h"
+
+#include "disk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int spawner_setup_write(const struct slot_set_options *options, struct sheaf_error *error)
+{
+    struct byte_writer writer = {0};
+    job_encode(options->job, &writer);
+    byte_writer_put_u8(&writer, options->has_merge);
+    byte_writer_put_u8(&writer, options->run_dir != NULL);
+    if (options->run_dir != NULL)
+        byte_writer_put_string(&writer, options->run_dir);
+    int descriptor = memfd_create("sheaf-job", MFD_CLOEXEC);
+    int code = descriptor;
+    if (descriptor < 0) {
+        code = sheaf_error_set_errno(error, errno, "cannot hand the job to the spawner");
+    } else if (disk_write_all(disk_system(), descriptor, writer.data, writer.size) != 0) {
+        code = sheaf_error_set_errno(error, errno, "cannot hand the job to the spawner");
+        close(descriptor);
+    }
+    byte_writer_close(&writer);
+    return code;
+}
+
+static int decode(struct byte_reader *reader, struct spawner_setup *setup,
+                  struct sheaf_error *error)
+{
+    struct spawner_setup decoded = {0};
+    int code = job_decode(reader, &decoded.job, error);
+    if (code != 0)
+        return code;
+    decoded.has_merge = byte_reader_get_u8(reader) != 0;
+    if (byte_reader_get_u8(reader) != 0)
+        decoded.run_dir = byte_reader_get_string(reader);
+    if (!byte_reader_is_complete(reader)) {
+        job_close(&decoded.job);
+        free(decoded.run_dir);
+        return sheaf_error_set(error, SHEAF_ERROR_MALFORMED, "the job's encoding is not complete");
+    }
+    *setup = decoded;
+    return 0;
+}
+
+int spawner_setup_read(int descriptor, struct spawner_setup *setup, struct sheaf_error *error)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0 || status.st_size <= 0)
+        return sheaf_error_set(error, SHEAF_ERROR_MALFORMED, "the job's encoding is missing");
+    size_t size = (size_t)status.st_size;
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (data == MAP_FAILED)
+        return sheaf_error_set_errno(error, errno, "cannot read the job");
+    struct byte_reader reader = byte_reader_of(data, size);
+    int code = decode(&reader, setup, error);
+    munmap(data, size);
+    return code;
+}

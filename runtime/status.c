@@ -1,0 +1,152 @@
+/* status.c - writes and reads DIR/status.json. */
+#include "status.h"
+
+#include "../scheduler/check.h"
+#include "atomic_file.h"
+#include "clock.h"
+#include "run_directory.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const state_words[STATUS_STATE_COUNT] = {
+#define X(name, word) word,
+    STATUS_STATES(X)
+#undef X
+};
+
+const char *status_state_word(enum status_state state)
+{
+    CHECK(state < STATUS_STATE_COUNT);
+    return state_words[state];
+}
+
+bool status_state_is_end(enum status_state state)
+{
+    return state == STATUS_FINISHED || state == STATUS_FAILED || state == STATUS_STOPPED;
+}
+
+bool status_state_find(const char *word, enum status_state *state)
+{
+    for (int i = 0; i < (int)STATUS_STATE_COUNT; i++) {
+        if (strcmp(word, state_words[i]) == 0) {
+            *state = (enum status_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The number members, by name. */
+static const struct {
+    const char *name;
+    size_t offset;
+} status_numbers[] = {
+#define NUMBER(name)                                                                               \
+    {                                                                                              \
+#name, offsetof(struct status, name)                                                       \
+    }
+    NUMBER(incarnation), NUMBER(tasks_total),     NUMBER(tasks_done),   NUMBER(tasks_failed),
+    NUMBER(slots),       NUMBER(tasks_in_flight), NUMBER(tasks_per_ks), NUMBER(remaining_ms),
+    NUMBER(elapsed_ms),  NUMBER(written_unix_s),
+#undef NUMBER
+};
+
+enum { STATUS_NUMBERS = sizeof status_numbers / sizeof *status_numbers };
+
+static json_t *status_to_json(const struct status *status)
+{
+    json_t *json = json_pack("{ss sI si}", "state", status_state_word(status->state), "process_id",
+                             (json_int_t)status->process_id, "workers", (int)status->workers);
+    if (json == NULL)
+        return NULL;
+    /* JSON holds text only: a name with other bytes (json_string gives NULL) is left out. */
+    json_object_set_new(json, "job", json_string(status->job));
+    json_object_set_new(json, "output", json_string(status->output));
+    json_object_set_new(json, "host", json_string(status->host));
+    for (size_t i = 0; i < STATUS_NUMBERS; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)status + status_numbers[i].offset, sizeof value);
+        json_object_set_new(json, status_numbers[i].name, json_integer((json_int_t)value));
+    }
+    if (status->has_ended)
+        json_object_set_new(json, "exit_status", json_integer(status->exit_status));
+    return json;
+}
+
+int status_write(const char *dir, const struct status *status, struct sheaf_error *error)
+{
+    struct status written = *status;
+    written.process_id = getpid();
+    written.written_unix_s = clock_wall_ns() / 1000000000;
+    gethostname(written.host, sizeof written.host - 1);
+    json_t *json = status_to_json(&written);
+    char *text = json != NULL ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    json_decref(json);
+    if (text == NULL)
+        return sheaf_error_set(error, SHEAF_ERROR_IO, "cannot put the status into words");
+    char *path = run_directory_join(dir, "status.json");
+    struct atomic_file file = {.path = path, .data = text, .size = strlen(text), .mode = 0600};
+    int code = atomic_file_write(&file, error);
+    free(path);
+    free(text);
+    return code;
+}
+
+static void copy_text(const json_t *json, const char *name, char *text, size_t text_bytes)
+{
+    const char *value = json_string_value(json_object_get(json, name));
+    snprintf(text, text_bytes, "%s", value != NULL ? value : "");
+}
+
+static bool status_from_json(const json_t *json, struct status *status)
+{
+    const char *word = json_string_value(json_object_get(json, "state"));
+    if (word == NULL || !status_state_find(word, &status->state))
+        return false;
+    for (size_t i = 0; i < STATUS_NUMBERS; i++) {
+        const json_t *number = json_object_get(json, status_numbers[i].name);
+        if (!json_is_integer(number) || json_integer_value(number) < 0)
+            return false;
+        uint64_t value = (uint64_t)json_integer_value(number);
+        memcpy((char *)status + status_numbers[i].offset, &value, sizeof value);
+    }
+    status->workers = (uint32_t)json_integer_value(json_object_get(json, "workers"));
+    status->process_id = json_integer_value(json_object_get(json, "process_id"));
+    const json_t *exit_status = json_object_get(json, "exit_status");
+    status->has_ended = exit_status != NULL;
+    status->exit_status = (int)json_integer_value(exit_status);
+    copy_text(json, "job", status->job, sizeof status->job);
+    copy_text(json, "output", status->output, sizeof status->output);
+    copy_text(json, "host", status->host, sizeof status->host);
+    return true;
+}
+
+int status_read(const char *dir, struct status *status, struct sheaf_error *error)
+{
+    char *path = run_directory_join(dir, "status.json");
+    int code = 0;
+    json_t *json = NULL;
+    json_error_t json_error;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        code = sheaf_error_set_errno(error, errno, "cannot read %s", path);
+        goto out;
+    }
+    json = json_loadf(file, 0, &json_error);
+    struct status read = {.state = STATUS_STARTING};
+    if (json == NULL || !status_from_json(json, &read))
+        code = sheaf_error_set(error, SHEAF_ERROR_DAMAGED, "%s cannot be understood (%s)", path,
+                               json == NULL ? json_error.text : "a field is missing");
+    else
+        *status = read;
+    json_decref(json);
+    fclose(file);
+out:
+    free(path);
+    return code;
+}

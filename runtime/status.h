@@ -1,0 +1,63 @@
+/* status.h - where a run stands, and the file DIR/status.json that says so. */
+#ifndef SHEAF_STATUS_H
+#define SHEAF_STATUS_H
+
+#include "../scheduler/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* X(name, word) in the order of a run. */
+#define STATUS_STATES(X)                                                                           \
+    X(STARTING, "starting")                                                                        \
+    X(SPLITTING, "splitting")                                                                      \
+    X(RUNNING, "running")                                                                          \
+    X(MERGING, "merging")                                                                          \
+    X(PUBLISHING, "publishing")                                                                    \
+    X(STOPPING, "stopping")                                                                        \
+    X(FINISHED, "finished")                                                                        \
+    X(FAILED, "failed")                                                                            \
+    X(STOPPED, "stopped")
+
+enum status_state {
+#define X(name, word) STATUS_##name,
+    STATUS_STATES(X)
+#undef X
+        STATUS_STATE_COUNT
+};
+
+enum { STATUS_JOB_BYTES = 256, STATUS_HOST_BYTES = 256, STATUS_PATH_BYTES = 4096 };
+
+/* All zero is a valid run that is starting. */
+struct status {
+    enum status_state state;
+    uint64_t incarnation;
+    uint64_t tasks_total; /* 0 while not known */
+    uint64_t tasks_done;
+    uint64_t tasks_failed; /* for good */
+    uint64_t tasks_in_flight;
+    uint32_t workers;
+    uint64_t slots;
+    uint64_t tasks_per_ks;   /* rate: tasks in 1000 seconds; 0 while not known */
+    uint64_t remaining_ms;   /* estimate; 0 while not known */
+    uint64_t elapsed_ms;     /* of this incarnation */
+    uint64_t written_unix_s; /* set by status_write */
+    bool has_ended;
+    int exit_status; /* when it has ended */
+    char job[STATUS_JOB_BYTES];
+    char output[STATUS_PATH_BYTES]; /* where the output goes; "-" for standard output */
+    char host[STATUS_HOST_BYTES];   /* of the master; set by status_write */
+    int64_t process_id;             /* of the master; set by status_write */
+};
+
+const char *status_state_word(enum status_state state);
+/* Finished, failed or stopped. */
+bool status_state_is_end(enum status_state state);
+bool status_state_find(const char *word, enum status_state *state);
+
+/* Replaces DIR/status.json, not synced: it is for people and may be lost. Borrows everything. */
+int status_write(const char *dir, const struct status *status, struct sheaf_error *error);
+/* NOT_FOUND when there is none, DAMAGED when it cannot be understood. */
+int status_read(const char *dir, struct status *status, struct sheaf_error *error);
+
+#endif

@@ -1,0 +1,53 @@
+/* transport.h - messages between ranks: ordered, of any size up to a limit, never waiting for
+ * anybody.
+ *
+ * A message travels in fragments small enough to be sent eagerly, so that no send and no receive
+ * ever depends on a peer that may be dead. The transport owns every buffer until MPI is done with
+ * it. A message to the own rank is delivered by a queue in memory. */
+#ifndef SHEAF_TRANSPORT_H
+#define SHEAF_TRANSPORT_H
+
+#include "../scheduler/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A result of 1 GiB and what describes it. */
+enum { TRANSPORT_MESSAGE_BYTES_MAX = (1 << 30) + (16 << 20) };
+
+struct transport;
+
+/* MPI must be initialized (session.h). */
+int transport_create(struct transport **transport, struct sheaf_error *error);
+/* Abandons what is still under way: never waits. */
+void transport_destroy(struct transport *transport);
+
+int transport_rank(const struct transport *transport);
+int transport_rank_count(const struct transport *transport);
+
+/* Queues a message; takes ownership of `data` (malloc'ed). Never blocks. */
+void transport_send(struct transport *transport, int rank, unsigned char *data, size_t size);
+/* Bytes queued to `rank` and not yet handed to MPI: what back-pressure looks at. */
+size_t transport_backlog_bytes(const struct transport *transport, int rank);
+/* Drops everything queued to and half received from a rank that counts as lost. It may speak again
+ * later. */
+void transport_forget(struct transport *transport, int rank);
+
+struct transport_message {
+    int rank; /* the sender */
+    const unsigned char *data;
+    size_t size;
+};
+
+/* Makes progress. 1 with the next complete message (borrowed until the next poll), 0 when there is
+ * none. */
+int transport_poll(struct transport *transport, struct transport_message *message,
+                   struct sheaf_error *error);
+/* Fragments sent and received so far: while it grows the transport is at work, even when no message
+ * is complete yet. */
+uint64_t transport_fragment_count(const struct transport *transport);
+/* True when everything queued was handed over to MPI and completed there. */
+bool transport_is_flushed(const struct transport *transport);
+
+#endif

@@ -1,0 +1,380 @@
+/* try.c - runs one task in this process, so that a debugger sees all of it. */
+#include "try.h"
+
+#include "../jobs/plugin.h"
+#include "../jobs/split.h"
+#include "../scheduler/memory.h"
+#include "clock.h"
+#include "context.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, DUMP_BYTES_MAX = 256, DUMP_LINE_BYTES = 16 };
+
+static const char usage[] =
+    "usage: sheaf try PLUGIN|JOB --task I [--tasks N] [--param NAME=VALUE]...\n"
+    "Runs task I (from 0) here and prints its result. Works under a debugger:\n"
+    "    gdb --args sheaf try PLUGIN --task I\n";
+
+struct try_options {
+    const char *path;
+    const char *task;
+    const char *tasks;
+    const char **parameters; /* owned array of borrowed strings */
+    size_t parameter_count;
+};
+
+/* Everything that a try needs; all zero is valid to close. */
+struct trial {
+    struct job job;
+    const struct sheaf_plugin *table;
+    struct sheaf_context context;
+    struct sheaf_task task;
+    struct byte_writer stored; /* the task's input as split named it */
+    struct byte_writer scratch;
+    struct byte_writer input; /* aligned, as the plug-in sees it */
+    bool is_found;
+    struct merge_item result;
+    uint64_t elapsed_ns;
+};
+
+/* ---- the command line ---- */
+
+static int complain(const struct sheaf_error *error)
+{
+    fprintf(stderr, "sheaf try: %s\n", error->text);
+    return EXIT_USAGE;
+}
+
+/* 0, EXIT_USAGE, or -1 after --help. */
+static int parse(int argc, char **argv, struct try_options *options)
+{
+    static const struct option names[] = {{"task", required_argument, NULL, 't'},
+                                          {"tasks", required_argument, NULL, 'n'},
+                                          {"param", required_argument, NULL, 'p'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    options->parameters = memory_allocate_zeroed((size_t)argc, sizeof *options->parameters);
+    optind = 0; /* getopt may have been used before: starts it anew (glibc) */
+    opterr = 0;
+    for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        switch (name) {
+        case 't':
+            options->task = optarg;
+            break;
+        case 'n':
+            options->tasks = optarg;
+            break;
+        case 'p':
+            options->parameters[options->parameter_count++] = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return -1;
+        default:
+            fprintf(stderr, "sheaf try: %s is not an option, or lacks its value\n%s",
+                    argv[optind - 1], usage);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind + 1 != argc || options->task == NULL) {
+        fprintf(stderr, "sheaf try: %s\n%s",
+                options->task == NULL ? "--task is missing" : "give one plug-in or job file",
+                usage);
+        return EXIT_USAGE;
+    }
+    options->path = argv[optind];
+    return 0;
+}
+
+/* Reads the job. A bare plug-in without --tasks has just as many tasks as are needed. */
+static int read_job(const struct try_options *options, struct trial *trial,
+                    struct sheaf_error *error)
+{
+    int code = job_read(options->path, &trial->job, error);
+    if (code == 0 && parse_count(options->task, &trial->task.index, NULL) != 0)
+        code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--task must be the index of a task (0 or more), found \"%.100s\"",
+                               options->task);
+    if (code == 0 && options->tasks != NULL)
+        code = job_set_tasks(&trial->job, options->tasks, error);
+    for (size_t i = 0; code == 0 && i < options->parameter_count; i++)
+        code = job_set_parameter(&trial->job, options->parameters[i], error);
+    struct split *split = &trial->job.split;
+    if (code == 0 && split->kind == SPLIT_RANGE && split->tasks == 0 &&
+        trial->task.index < SHEAF_TASKS_MAX)
+        split->tasks = trial->task.index + 1;
+    if (code == 0)
+        code = job_check(&trial->job, error);
+    if (code == 0)
+        code = plugin_load(trial->job.plugin_path, &trial->table, error);
+    return code;
+}
+
+/* ---- calls of the plug-in ---- */
+
+static int call_prepare(void *argument)
+{
+    struct trial *trial = argument;
+    return trial->table->prepare(&trial->context, &trial->context.shared);
+}
+
+static int call_open(void *argument)
+{
+    struct trial *trial = argument;
+    return trial->table->open(&trial->context, &trial->context.local);
+}
+
+static int call_split(void *argument)
+{
+    struct trial *trial = argument;
+    return trial->table->split(&trial->context);
+}
+
+static int call_run(void *argument)
+{
+    struct trial *trial = argument;
+    return trial->table->run(&trial->context, &trial->task);
+}
+
+static int call_close(void *argument)
+{
+    struct trial *trial = argument;
+    trial->table->close(&trial->context, trial->context.local);
+    return 0;
+}
+
+/* True when the hook succeeded; complains otherwise. */
+static bool call_hook(struct trial *trial, const char *hook, int (*call)(void *),
+                      struct merge_item *result)
+{
+    struct sheaf_context *context = &trial->context;
+    if (result != NULL)
+        context_begin(context, hook, result);
+    else
+        context_begin_silent(context, hook);
+    int status = context_call(context, call, trial);
+    if (context_end(context, result, status))
+        return true;
+    fprintf(stderr, "sheaf try: %s failed: %s\n", hook, context_take_text(context, status));
+    return false;
+}
+
+/* ---- the task's input ---- */
+
+static void keep_input(struct trial *trial, const void *data, size_t size)
+{
+    byte_writer_put(&trial->stored, data, size);
+    trial->is_found = true;
+}
+
+/* A context_take_tasks that looks for the one task. */
+static void look_through(void *owner, const struct byte_writer *batch)
+{
+    struct trial *trial = owner;
+    struct byte_reader reader = byte_reader_of(batch->data, batch->size);
+    uint64_t count = byte_reader_get_u64(&reader);
+    bool has_input = byte_reader_get_u8(&reader) != 0;
+    uint64_t first = trial->context.task_count;
+    trial->context.task_count += count;
+    if (trial->task.index < first || trial->task.index >= first + count)
+        return;
+    const unsigned char *data = NULL;
+    size_t size = 0;
+    for (uint64_t i = first; has_input && i <= trial->task.index; i++)
+        data = byte_reader_get_blob(&reader, &size);
+    keep_input(trial, data, size);
+}
+
+static bool find_in_plugin_split(struct trial *trial)
+{
+    if (trial->table->split == NULL) {
+        fprintf(stderr, "sheaf try: the job says `split: plugin`, but the plug-in has no split\n");
+        return false;
+    }
+    trial->context.take_tasks = look_through;
+    bool is_split = call_hook(trial, "split", call_split, NULL);
+    if (is_split)
+        context_flush_tasks(&trial->context);
+    trial->context.take_tasks = NULL;
+    return is_split;
+}
+
+static bool find_in_split(struct trial *trial)
+{
+    struct split_walk *walk;
+    struct sheaf_error error = {0};
+    if (split_walk_create(&trial->job.split, &walk, &error) != 0) {
+        complain(&error);
+        return false;
+    }
+    trial->context.task_count = split_walk_task_count(walk);
+    struct byte_reader input = {0};
+    if (!split_walk_has_input(walk)) {
+        trial->is_found = trial->task.index < trial->context.task_count;
+    } else if (trial->task.index < trial->context.task_count) {
+        for (uint64_t i = 0; i <= trial->task.index; i++)
+            if (split_walk_next(walk, &input) == 0)
+                break;
+        keep_input(trial, input.data + input.position, byte_reader_left(&input));
+    }
+    split_walk_destroy(walk);
+    return true;
+}
+
+/* Turns what split named into what the plug-in sees. */
+static bool materialize(struct trial *trial)
+{
+    struct byte_reader bytes;
+    struct sheaf_error error = {0};
+    if (split_materialize(trial->job.split.kind,
+                          byte_reader_of(trial->stored.data, trial->stored.size), &trial->scratch,
+                          &bytes, &error) != 0) {
+        complain(&error);
+        return false;
+    }
+    byte_writer_put(&trial->input, bytes.data + bytes.position, byte_reader_left(&bytes));
+    trial->task.input = (struct sheaf_bytes){trial->input.data, trial->input.size};
+    return true;
+}
+
+/* ---- the task ---- */
+
+static int run_found_task(struct trial *trial)
+{
+    if (trial->job.split.kind != SPLIT_RANGE && !materialize(trial))
+        return EXIT_FAILED;
+    uint64_t start_ns = clock_monotonic_ns();
+    bool is_success = call_hook(trial, "run", call_run, &trial->result);
+    trial->elapsed_ns = clock_monotonic_ns() - start_ns;
+    if (trial->table->close != NULL)
+        call_hook(trial, "close", call_close, NULL);
+    return is_success ? EXIT_OK : EXIT_FAILED;
+}
+
+/* Calls the hooks in the order in which a run of the job does. Returns the exit status. */
+static int run(struct trial *trial)
+{
+    const struct sheaf_plugin *table = trial->table;
+    bool has_plugin_split = trial->job.split.kind == SPLIT_PLUGIN;
+    if (table->prepare != NULL && !call_hook(trial, "prepare", call_prepare, NULL))
+        return EXIT_FAILED;
+    if (!has_plugin_split && !find_in_split(trial))
+        return EXIT_USAGE;
+    if (table->open != NULL && !call_hook(trial, "open", call_open, NULL))
+        return EXIT_FAILED;
+    if (has_plugin_split && !find_in_plugin_split(trial))
+        return EXIT_FAILED;
+    if (trial->is_found)
+        return run_found_task(trial);
+    fprintf(stderr,
+            "sheaf try: there is no task %" PRIu64 ": the job has %" PRIu64 " tasks, from 0\n",
+            trial->task.index, trial->context.task_count);
+    return EXIT_USAGE;
+}
+
+/* ---- the result ---- */
+
+/* Length of the UTF-8 character at `text` that a terminal can show; 0: none. */
+static size_t printable_length(const unsigned char *text, size_t size)
+{
+    static const struct {
+        unsigned char mask, lead;
+    } forms[] = {{0xe0, 0xc0}, {0xf0, 0xe0}, {0xf8, 0xf0}};
+    if (text[0] < 0x80)
+        return (text[0] >= ' ' && text[0] != 0x7f) || strchr("\n\t\r", text[0]) != NULL ? 1 : 0;
+    for (size_t form = 0; form < sizeof forms / sizeof forms[0]; form++) {
+        size_t length = form + 2;
+        if ((text[0] & forms[form].mask) != forms[form].lead || length > size)
+            continue;
+        for (size_t i = 1; i < length; i++)
+            if ((text[i] & 0xc0) != 0x80)
+                return 0;
+        return length;
+    }
+    return 0;
+}
+
+static bool is_text(const unsigned char *data, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        size_t length = data[i] != '\0' ? printable_length(data + i, size - i) : 0;
+        if (length == 0)
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+static void dump(const unsigned char *data, size_t size)
+{
+    size_t shown = size < DUMP_BYTES_MAX ? size : DUMP_BYTES_MAX;
+    for (size_t line = 0; line < shown; line += DUMP_LINE_BYTES) {
+        printf("%04zx ", line);
+        for (size_t i = line; i < line + DUMP_LINE_BYTES && i < shown; i++)
+            printf(" %02x", data[i]);
+        putchar('\n');
+    }
+    if (shown < size)
+        printf("... %zu bytes more\n", size - shown);
+}
+
+static int print_result(const struct trial *trial)
+{
+    const struct merge_item *result = &trial->result;
+    fflush(stdout); /* what the plug-in has printed comes first */
+    fprintf(stderr, "task %" PRIu64 ": %zu bytes in %.3f ms\n", trial->task.index, result->size,
+            (double)trial->elapsed_ns / 1e6);
+    if (result->size > 0 && is_text(result->data, result->size)) {
+        fwrite(result->data, 1, result->size, stdout);
+        if (result->data[result->size - 1] != '\n')
+            putchar('\n');
+    } else {
+        dump(result->data, result->size);
+    }
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_OK;
+    fprintf(stderr, "sheaf try: cannot write the result: %s\n", strerror(errno));
+    return EXIT_FAILED;
+}
+
+static void close_trial(struct trial *trial)
+{
+    job_close(&trial->job);
+    context_close(&trial->context);
+    byte_writer_close(&trial->stored);
+    byte_writer_close(&trial->scratch);
+    byte_writer_close(&trial->input);
+    merge_item_close(&trial->result);
+    free(trial);
+}
+
+int try_command(int argc, char **argv)
+{
+    struct try_options options = {0};
+    struct sheaf_error error = {0};
+    struct trial *trial = memory_allocate_zeroed(1, sizeof *trial);
+    int status = parse(argc, argv, &options);
+    if (status != 0)
+        goto close;
+    if (read_job(&options, trial, &error) != 0) {
+        status = complain(&error);
+        goto close;
+    }
+    trial->task.attempt = 1;
+    trial->context.parameters = &trial->job.parameters;
+    trial->context.core_count = 1;
+    trial->context.owner = trial;
+    status = run(trial);
+    if (status == EXIT_OK)
+        status = print_result(trial);
+close:
+    close_trial(trial);
+    free(options.parameters);
+    return status < 0 ? EXIT_OK : status;
+}
