@@ -1,0 +1,412 @@
+#!/usr/bin/env bash
+# test_launcher.sh - the launcher against an mpirun that dies, hangs, stalls or lies: its exit
+# status, its restarts, and that nothing of what it started is left.
+. "$abs_top_srcdir/tests/integration/lib.sh"
+
+# A stand-in for mpirun. What launch number N does is in the script $work/act.N, or $work/act; the
+# number is counted in $work/launches. Its ranks would be its children, in sessions of their own.
+cat >"$work/mpirun" <<'END'
+#!/usr/bin/env bash
+if [ "$1" = --version ]; then
+    echo "mpirun (Open MPI) 4.1.4"
+    exit 0
+fi
+here=$(dirname "$0")
+number=$(($(cat "$here/launches" 2>/dev/null || echo 0) + 1))
+echo $number >"$here/launches"
+printf '%s\n' "$@" >"$here/arguments.$number"
+. "$here/master.sh"
+act=$here/act
+[ ! -r "$act.$number" ] || act=$act.$number
+. "$act"
+END
+chmod +x "$work/mpirun"
+
+# What the master says. A line carries the CRC-32 of its body, which gzip computes, too.
+cat >"$work/master.sh" <<'END'
+say()
+{
+    crc=$(printf '%s' "$*" | gzip -c | tail -c 8 | od -An -tx4 -N4 | tr -d ' ')
+    printf '\036sheaf1 %s %s\n' "$crc" "$*" >&2
+}
+started()
+{
+    trap '' USR1 # the launcher sends it beside making the file "stop"
+    mkdir -p "$DIR/logs"
+    say "started $1 $$ $(hostname)"
+}
+progress()
+{
+    say "progress running $1 100 $2 0 4 2 2 1000 5000 1000"
+}
+END
+
+plugin_dir=${SHEAF_PLUGIN_PATH%%:*}
+got=
+DIR=$work/run.sheaf
+export DIR
+export TERM=dumb
+
+# launch [OPTION...]: runs sheaf with the stand-in; leaves $got, $work/out and $work/said.
+launch()
+{
+    got=0
+    timeout 60 "$sheaf" run "$plugin_dir/primes.so" --tasks 100 --mpirun "$work/mpirun" \
+        --dir "$DIR" "$@" >"$work/out" 2>"$work/said" || got=$?
+}
+
+# given FILE: what the stand-in does, from standard input, after everything from before is gone.
+given()
+{
+    rm -rf "$DIR" "$work"/act* "$work"/launches "$work"/arguments.*
+    also_given act
+}
+
+also_given()
+{
+    cat >"$work/$1"
+}
+
+status_is()
+{
+    cat "$work/said"
+    [ "$got" = "$1" ] || fail "exit status $got, not $1"
+}
+
+says()
+{
+    grep -q -- "$1" "$work/said" || fail "does not say: $1"
+}
+
+launches_are()
+{
+    local launches
+    launches=$(cat "$work/launches" 2>/dev/null || echo 0)
+    [ "$launches" = "$1" ] || fail "$launches launches, not $1"
+}
+
+# Everything that the stand-in starts has $work on its command line, or in its environment.
+nothing_is_left()
+{
+    local left
+    left=$(grep -lszx "DIR=$DIR" /proc/[0-9]*/environ | cut -d/ -f3 | while read -r pid; do
+        case $(ps -o args= -p "$pid") in
+        sleep* | *"$work/mpirun"*) echo "$pid" ;;
+        esac
+    done)
+    [ -z "$left" ] || { ps -o pid,ppid,args -p "$(echo "$left" | paste -sd,)"; fail "left behind"; }
+}
+
+result_alone_is_on_standard_output()
+{
+    given <<'END'
+echo "a rank prints to standard output"
+started 1
+echo "a rank prints to standard error" >&2
+progress 1 100
+printf 'the result\n' >"$DIR/output"
+say "end 0 1 0 ."
+END
+    launch
+    status_is 0 && launches_are 1 && nothing_is_left || return 1
+    [ "$(cat "$work/out")" = "the result" ] || { cat "$work/out"; fail "wrong standard output"; }
+    says "a rank prints to standard output" && says "a rank prints to standard error"
+}
+
+# Whatever mpirun returns: the master's word counts, and only success has a result.
+status_is_the_masters()
+{
+    given <<'END'
+started 1
+echo 42 >"$DIR/output"
+say "end $STATUS 1 0 some%20reason"
+exit $MPIRUN_STATUS
+END
+    local statuses
+    for statuses in 0:137 1:0 2:0 3:0 4:0; do
+        STATUS=${statuses%:*} MPIRUN_STATUS=${statuses#*:} launch
+        status_is "${statuses%:*}" || return 1
+        case $statuses in
+        0:*) [ "$(cat "$work/out")" = 42 ] || { fail "no result"; return 1; } ;;
+        *) says "some reason" && [ ! -s "$work/out" ] || { fail "a result"; return 1; } ;;
+        esac
+    done
+    says "To continue: sheaf run"
+}
+
+early_end_is_restarted_from_the_journal()
+{
+    given <<'END'
+started 2
+progress 2 60
+say "end 0 0 0 ."
+END
+    also_given act.1 <<'END'
+started 1
+progress 1 10
+progress 1 50
+kill -KILL $$
+END
+    launch --fresh
+    status_is 0 && launches_are 2 && says "signal 9" && says "starting again in 1 s" &&
+        nothing_is_left || return 1
+    grep -qx -- --restart "$work/arguments.2" || fail "the second is not told that it is one"
+    ! grep -qx -- --restart "$work/arguments.1" || fail "the first is told that it is the second"
+}
+
+restarts_without_new_results_are_counted()
+{
+    given <<'END'
+started 1
+progress 1 10
+exit 0
+END
+    launch --restarts 1
+    status_is 4 && launches_are 2 && says "giving up after 1 restart" && says "To continue" &&
+        nothing_is_left
+}
+
+mpirun_that_cannot_start_gives_up_soon_and_shows_why()
+{
+    given <<'END'
+echo "There are not enough slots available" >&2
+exit 1
+END
+    launch
+    status_is 4 && launches_are 3 && says "not enough slots" && says "status 1" || return 1
+    [ ! -e "$DIR" ] || fail "the run directory was made"
+}
+
+hang_at_the_end_is_ended()
+{
+    given <<'END'
+setsid sleep 1000 &
+started 1
+say "end 0 0 0 ."
+trap '' TERM
+while :; do sleep 1000; done
+END
+    local begin=$SECONDS
+    launch
+    status_is 0 && launches_are 1 && nothing_is_left || return 1
+    [ $((SECONDS - begin)) -lt 15 ] || fail "took $((SECONDS - begin)) s"
+}
+
+hang_at_the_start_is_restarted()
+{
+    given <<'END'
+started 1
+say "end 0 0 0 ."
+END
+    also_given act.1 <<'END'
+setsid sleep 1000
+END
+    launch --start-timeout 1s
+    status_is 0 && launches_are 2 && says "did not start within 1 s" && nothing_is_left
+}
+
+silent_master_is_restarted()
+{
+    given <<'END'
+started 2
+say "end 0 0 0 ."
+END
+    also_given act.1 <<'END'
+started 1
+while :; do
+    echo chatter >&2
+    sleep 0.2
+done
+END
+    launch --silence-timeout 1s
+    status_is 0 && launches_are 2 && says "said nothing for 1 s" && nothing_is_left
+}
+
+# The survivors of rank 0 keep mpirun alive.
+death_of_the_master_is_noticed()
+{
+    given <<'END'
+started 2
+say "end 0 0 0 ."
+END
+    also_given act.1 <<'END'
+mkdir -p "$DIR/logs"
+sleep 1000 &
+say "started 1 $! $(hostname)"
+progress 1 10
+kill -KILL $!
+sleep 1000
+END
+    local begin=$SECONDS
+    launch
+    status_is 0 && launches_are 2 && says "master ended unexpectedly" && nothing_is_left || return 1
+    [ $((SECONDS - begin)) -lt 15 ] || fail "took $((SECONDS - begin)) s"
+}
+
+# The line was lost with mpirun; DIR/status.json has it.
+lost_end_line_is_made_up_for()
+{
+    given <<'END'
+started 7
+cat >"$DIR/status.json" <<JSON
+{"state": "finished", "job": "primes", "output": "-", "host": "h", "process_id": 1, "workers": 2,
+ "incarnation": $NUMBER, "tasks_total": 100, "tasks_done": 100, "tasks_failed": 0, "slots": 2,
+ "tasks_in_flight": 0, "tasks_per_ks": 0, "remaining_ms": 0, "elapsed_ms": 5, "written_unix_s": 1,
+ "exit_status": 0}
+JSON
+echo 42 >"$DIR/output"
+kill -KILL $$
+END
+    NUMBER=7 launch
+    status_is 0 && launches_are 1 || return 1
+    [ "$(cat "$work/out")" = 42 ] || fail "the result is not on standard output"
+    rm -rf "$DIR" "$work/launches"
+    NUMBER=6 launch --restarts 0
+    status_is 4
+}
+
+# A function in the background cannot set $got here: it leaves it in a file.
+launch_in_background()
+{
+    launch "$@"
+    echo "$got" >"$work/got"
+}
+
+stop_is_passed_on_and_waited_for()
+{
+    local signal=$1
+    given <<'END'
+started 1
+progress 1 10
+touch "$DIR/ready"
+until [ -e "$DIR/stop" ]; do sleep 0.05; done
+say "end 3 0 0 heard%20it"
+END
+    stop_with "$signal"
+    status_is 3 && launches_are 1 && says "heard it" && nothing_is_left &&
+        says "To continue: sheaf run .*--tasks 100"
+}
+
+# stop_with SIGNAL [SECOND]: launches, sends the signals once the master runs, waits.
+stop_with()
+{
+    rm -f "$work/got"
+    launch_in_background --grace 1s &
+    local launching=$!
+    wait_for 20 test -e "$DIR/ready" || { cat "$work/said"; fail "did not start"; return 1; }
+    kill_launcher "$1"
+    if [ -n "${2:-}" ]; then
+        wait_for 20 test -e "$DIR/stop" || { fail "was not asked to stop"; return 1; }
+        kill_launcher "$2"
+    fi
+    wait $launching
+    got=$(cat "$work/got")
+}
+
+# The launcher is the sheaf that `timeout` started.
+kill_launcher()
+{
+    local pid signal=$1
+    for pid in $(pgrep -f -- "run .*--mpirun $work/mpirun --dir $DIR"); do
+        [ "$(readlink "/proc/$pid/exe")" != "$(readlink -f "$sheaf")" ] || kill "-$signal" "$pid"
+    done
+}
+
+master_that_does_not_stop_is_ended()
+{
+    given <<'END'
+started 1
+touch "$DIR/ready"
+while :; do progress 1 10; sleep 0.3; done
+END
+    stop_with TERM
+    status_is 3 && launches_are 1 && says "did not end in time" && nothing_is_left
+}
+
+second_interrupt_ends_at_once()
+{
+    given <<'END'
+started 1
+touch "$DIR/ready"
+while :; do progress 1 10; sleep 0.3; done
+END
+    local begin=$SECONDS
+    stop_with INT INT
+    status_is 3 && says "stopped" && nothing_is_left || return 1
+    [ $((SECONDS - begin)) -lt 6 ] || fail "took $((SECONDS - begin)) s"
+}
+
+killed_launcher_leaves_nothing()
+{
+    given <<'END'
+sleep 1000 &
+started 1
+touch "$DIR/ready"
+trap 'kill $!; exit 143' TERM
+while :; do progress 1 10; sleep 0.2; done
+END
+    stop_with KILL
+    [ -e "$DIR/ready" ] || { fail "did not start"; return 1; }
+    wait_for 10 nothing_is_left
+}
+
+torn_and_mixed_output_is_understood()
+{
+    given <<'END'
+printf 'half a line, ' >&2
+started 1
+printf 'and its end\n' >&2
+printf '\036sheaf1 00000000 end 4 0 0 .\n' >&2
+printf '\036sheaf1 0000' >&2
+say "end 0 0 0 ."
+END
+    launch
+    status_is 0 && launches_are 1 && says "^half a line, and its end$"
+}
+
+noise_goes_to_the_log_only()
+{
+    given <<'END'
+started 1
+echo "[vm:06109] PMIX ERROR: BAD-PARAM in file ../src/event/pmix_event_notification.c" >&2
+dashes=$(printf '%074d' 0 | tr 0 -)
+printf '%s\n' "$dashes" "mpirun noticed that process rank 1 with PID 0 exited" \
+    "$dashes" "real news" >&2
+say "message 1 a%20message"
+say "end 0 0 0 ."
+END
+    launch
+    status_is 0 && says "real news" && says "sheaf: a message" || return 1
+    ! grep -q -e PMIX -e noticed -e ---- "$work/said" || { fail "noise is shown"; return 1; }
+    grep -q PMIX "$DIR/logs/mpirun.log" && grep -q noticed "$DIR/logs/mpirun.log" ||
+        fail "noise is not in the log"
+}
+
+missing_mpirun_is_a_clear_error()
+{
+    got=0
+    "$sheaf" run "$plugin_dir/primes.so" --tasks 1 --mpirun "$work/nowhere" --dir "$DIR" \
+        >"$work/out" 2>"$work/said" || got=$?
+    status_is 4 && says "there is no $work/nowhere" && says "Install\|install"
+}
+
+check result_alone_is_on_standard_output result_alone_is_on_standard_output
+check status_is_the_masters status_is_the_masters
+check early_end_is_restarted_from_the_journal early_end_is_restarted_from_the_journal
+check restarts_without_new_results_are_counted restarts_without_new_results_are_counted
+check mpirun_that_cannot_start_gives_up_soon mpirun_that_cannot_start_gives_up_soon_and_shows_why
+check hang_at_the_end_is_ended hang_at_the_end_is_ended
+check hang_at_the_start_is_restarted hang_at_the_start_is_restarted
+check silent_master_is_restarted silent_master_is_restarted
+check death_of_the_master_is_noticed death_of_the_master_is_noticed
+check lost_end_line_is_made_up_for lost_end_line_is_made_up_for
+check sigint_stops_and_can_be_continued stop_is_passed_on_and_waited_for INT
+check sigterm_stops_and_can_be_continued stop_is_passed_on_and_waited_for TERM
+check sigusr1_stops_and_can_be_continued stop_is_passed_on_and_waited_for USR1
+check master_that_does_not_stop_is_ended master_that_does_not_stop_is_ended
+check second_interrupt_ends_at_once second_interrupt_ends_at_once
+check killed_launcher_leaves_nothing killed_launcher_leaves_nothing
+check torn_and_mixed_output_is_understood torn_and_mixed_output_is_understood
+check noise_goes_to_the_log_only noise_goes_to_the_log_only
+check missing_mpirun_is_a_clear_error missing_mpirun_is_a_clear_error
+finish

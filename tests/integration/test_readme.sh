@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# test_readme.sh - the README does what it says, and the man pages know every option.
+#
+# In the README a comment `<!-- file: NAME -->` before a block of code makes it a file, and
+# `<!-- run -->` before a console block runs its lines that begin with `$ `: the lines in between
+# are what they print on standard output.
+. "$abs_top_srcdir/tests/integration/lib.sh"
+
+readme=$abs_top_srcdir/README.md
+
+# The blocks in order, each as two files in blocks/: NN.kind and NN.body.
+cut_into_blocks()
+{
+    mkdir blocks
+    awk '
+    /^<!-- (file: [^ ]+|run) -->$/ {
+        kind = $2 == "run" ? "run" : $3
+        next
+    }
+    /^```/ && body != "" {
+        close(body)
+        body = kind = ""
+        next
+    }
+    /^```/ && kind != "" {
+        number++
+        body = sprintf("blocks/%02d.body", number)
+        print kind > sprintf("blocks/%02d.kind", number)
+        printf "" > body
+        next
+    }
+    body != "" {
+        print > body
+    }' "$readme"
+}
+
+# run_console BODY: types its commands, and compares what they print with what the block shows.
+run_console()
+{
+    local line command=''
+    local -a commands=()
+    : >shown
+    while IFS= read -r line; do
+        case $line in
+        '$ '*) commands+=("${line#\$ }") ;;
+        *) echo "$line" >>shown ;;
+        esac
+    done <"$1"
+    : >printed
+    for command in "${commands[@]}"; do
+        bash -c "$command" >>printed 2>said </dev/null || {
+            cat said
+            fail "failed: $command" || return 1
+        }
+    done
+    diff shown printed || { cat said && fail "the README shows something else"; }
+}
+
+readme_plug_ins_compile_and_print_what_it_shows()
+{
+    ln -s "$abs_top_srcdir/jobs" jobs
+    ln -s "$sheaf" sheaf
+    cut_into_blocks
+    [ "$(cat blocks/*.kind | grep -c '^run$')" -ge 4 ] || fail "blocks are missing" || return 1
+    local kind_file kind
+    for kind_file in blocks/*.kind; do
+        kind=$(cat "$kind_file")
+        if [ "$kind" = run ]; then
+            run_console "${kind_file%.kind}.body" || return 1
+        else
+            cp "${kind_file%.kind}.body" "$kind"
+        fi
+    done
+}
+
+source_files_that_the_readme_names_are_there()
+{
+    local name missing=''
+    for name in $(grep -oE '`[a-z_/]+\.[ch]`' "$readme" | tr -d '`' | sort -u); do
+        [ -e "$abs_top_srcdir/$name" ] || compgen -G "$abs_top_srcdir/*/$name" >/dev/null ||
+            missing="$missing $name"
+    done
+    [ -z "$missing" ] || fail "not there:$missing"
+}
+
+man_page_lists_the_options_of_run()
+{
+    $sheaf run --help | grep -oE -- '--[a-z-]+' | sort -u >options
+    sed -n 's/^\.It Fl //p' "$abs_top_srcdir/man/sheaf-run.1" | tr ' ' '\n' |
+        sed -n 's/^-\([a-z-][a-z-]*\)$/--\1/p' | sort -u >listed
+    [ -s options ] || fail "no options" || return 1
+    diff options listed || fail "sheaf run --help (<) and sheaf-run.1 (>) differ"
+}
+
+man_pages_are_well_formed()
+{
+    mandoc -Tlint -Wwarning "$abs_top_srcdir"/man/*.[135]
+}
+
+check readme_plug_ins_compile_and_print_what_it_shows \
+    readme_plug_ins_compile_and_print_what_it_shows
+check source_files_that_the_readme_names_are_there source_files_that_the_readme_names_are_there
+check man_page_lists_the_options_of_run man_page_lists_the_options_of_run
+if command -v mandoc >/dev/null; then
+    check man_pages_are_well_formed man_pages_are_well_formed
+else
+    echo "ok man_pages_are_well_formed # SKIP mandoc is not installed"
+fi
+finish

@@ -1,0 +1,72 @@
+/* surroundings.c - tasks that report what is around them: 0 the environment of MPI, 1 the number of
+ * open descriptors, 2 the cores it may use, 3 standard input, 4 the process, 5 signals. */
+#include <sheaf.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static int emit_mpi_environment(struct sheaf_context *context)
+{
+    for (size_t i = 0; environ[i] != NULL; i++)
+        if (strncmp(environ[i], "OMPI_", 5) == 0 || strncmp(environ[i], "PMI", 3) == 0)
+            sheaf_emit_text(context, "%s ", environ[i]);
+    return sheaf_emit_text(context, "end");
+}
+
+/* Beyond standard input, output and error. */
+static int emit_descriptors(struct sheaf_context *context)
+{
+    int count = 0;
+    for (int i = 3; i < 1024; i++)
+        count += fcntl(i, F_GETFD) >= 0;
+    return sheaf_emit_text(context, "%d", count);
+}
+
+static int emit_cores(struct sheaf_context *context)
+{
+    cpu_set_t cpus;
+    sched_getaffinity(0, sizeof cpus, &cpus);
+    for (size_t i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &cpus))
+            sheaf_emit_text(context, "%zu ", i);
+    return sheaf_emit_text(context, "count %u", sheaf_core_count(context));
+}
+
+static int emit_input(struct sheaf_context *context)
+{
+    char byte;
+    return sheaf_emit_text(context, "%d", (int)read(STDIN_FILENO, &byte, 1));
+}
+
+static int emit_signals(struct sheaf_context *context)
+{
+    sigset_t blocked;
+    int count = 0;
+    sigprocmask(SIG_SETMASK, NULL, &blocked);
+    for (int i = 1; i < 32; i++)
+        count += sigismember(&blocked, i) == 1 || signal(i, SIG_DFL) == SIG_IGN;
+    return sheaf_emit_text(context, "%d", count);
+}
+
+static int run(struct sheaf_context *context, const struct sheaf_task *task)
+{
+    switch (task->index) {
+    case 0:
+        return emit_mpi_environment(context);
+    case 1:
+        return emit_descriptors(context);
+    case 2:
+        return emit_cores(context);
+    case 3:
+        return emit_input(context);
+    case 4:
+        return sheaf_emit_text(context, "%d", (int)getpid());
+    default:
+        return emit_signals(context);
+    }
+}
+
+SHEAF_PLUGIN(.run = run)
