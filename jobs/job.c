@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOB_ENCODING_VERSION = 1 };
+enum { JOB_ENCODING_VERSION = 2 };
 
 const char *split_kind_name(enum split_kind kind)
 {
@@ -95,6 +95,9 @@ void job_encode(const struct job *job, struct byte_writer *writer)
     byte_writer_put_u32(writer, job->limits.crashes_max);
     byte_writer_put_u64(writer, job->limits.range_count_min);
     byte_writer_put_u64(writer, job->limits.range_count_max);
+    byte_writer_put_u32(writer, job->resources.cores);
+    byte_writer_put_u32(writer, job->resources.gpus);
+    byte_writer_put_u64(writer, job->resources.memory_bytes);
 }
 
 /* A count of things that take at least four bytes each; 0 and `failed` when so many cannot
@@ -160,6 +163,11 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
     decoded.limits.crashes_max = byte_reader_get_u32(reader);
     decoded.limits.range_count_min = byte_reader_get_u64(reader);
     decoded.limits.range_count_max = byte_reader_get_u64(reader);
+    decoded.resources.cores = byte_reader_get_u32(reader);
+    decoded.resources.gpus = byte_reader_get_u32(reader);
+    decoded.resources.memory_bytes = byte_reader_get_u64(reader);
+    if (decoded.resources.cores > JOB_CORES_MAX || decoded.resources.gpus > JOB_GPUS_MAX)
+        reader->failed = true;
     if (code == 0 && reader->failed)
         code = sheaf_error_set(error, SHEAF_ERROR_MALFORMED, "an encoded job is cut off");
     if (code != 0) {

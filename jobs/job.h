@@ -42,6 +42,14 @@ struct job_limits {
     uint64_t range_count_max;
 };
 
+/* What one task needs for itself; 0 = nothing special: one core, no reserved memory, no GPU. */
+struct job_resources {
+    uint32_t cores;
+    uint32_t gpus;
+    uint64_t memory_bytes; /* of its host: bounds the number of slots, and no task */
+};
+
+enum { JOB_CORES_MAX = 4096, JOB_GPUS_MAX = 16 };
 enum { JOB_NAME_BYTES_MAX = 100, JOB_FILE_BYTES_MAX = 1 << 20 };
 #define SPLIT_BLOCK_BYTES_DEFAULT ((uint64_t)1 << 20)
 #define SPLIT_BLOCK_BYTES_MAX     ((uint64_t)1 << 30)
@@ -57,6 +65,7 @@ struct job {
     struct split split;
     struct parameter_list parameters;
     struct job_limits limits;
+    struct job_resources resources;
     char *output_path; /* absolute, or "-" for standard output */
 };
 
@@ -72,6 +81,7 @@ void job_close(struct job *job);
  *     parameters: {limit: 1e9}
  *     limits: {timeout: 10s, memory: 1G, attempts: 3, crashes: 3}
  *     ranges: {min: 1, max: 10000}
+ *     resources: {cores: 4, memory: 8G, gpus: 1}
  *     output: primes.txt          # relative to the working directory; default "-"
  *
  * Errors name file:line, the key, what was found and what is accepted (with a "did you mean" for
@@ -101,8 +111,8 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
 enum { JOB_IDENTITY_BYTES = 32 };
 
 /* SHA-256 over everything that the output depends on: plug-in file, split, parameters. Not over
- * limits, output path and name. Files of LINES and FILES count by path, size and time of change,
- * not by content: they may be large. */
+ * limits, resources, output path and name. Files of LINES and FILES count by path, size and time of
+ * change, not by content: they may be large. */
 int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES],
                  struct sheaf_error *error);
 

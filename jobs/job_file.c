@@ -158,26 +158,32 @@ static int read_memory(struct job_reader *reader, yaml_node_t *value)
     return 0;
 }
 
-/* A count from 1 to 1000. */
-static int read_small_count(struct job_reader *reader, yaml_node_t *value, const char *where,
-                            uint32_t *count)
+/* A count from 1 to `count_max`. */
+static int read_count(struct job_reader *reader, yaml_node_t *value, const char *where,
+                      uint32_t count_max, uint32_t *count)
 {
     const char *text = job_yaml_text(value);
     uint64_t parsed;
-    if (text == NULL || parse_count(text, &parsed, NULL) != 0 || parsed < 1 || parsed > 1000)
-        return job_reader_must_be(reader, value, where, "a count from 1 to 1000");
+    char what[64];
+    snprintf(what, sizeof what, "a count from 1 to %u", count_max);
+    if (text == NULL || parse_count(text, &parsed, NULL) != 0 || parsed < 1 || parsed > count_max)
+        return job_reader_must_be(reader, value, where, what);
     *count = (uint32_t)parsed;
     return 0;
 }
 
+enum { ATTEMPTS_MAX = 1000 };
+
 static int read_attempts(struct job_reader *reader, yaml_node_t *value)
 {
-    return read_small_count(reader, value, "limits.attempts", &reader->job->limits.attempts_max);
+    return read_count(reader, value, "limits.attempts", ATTEMPTS_MAX,
+                      &reader->job->limits.attempts_max);
 }
 
 static int read_crashes(struct job_reader *reader, yaml_node_t *value)
 {
-    return read_small_count(reader, value, "limits.crashes", &reader->job->limits.crashes_max);
+    return read_count(reader, value, "limits.crashes", ATTEMPTS_MAX,
+                      &reader->job->limits.crashes_max);
 }
 
 static int read_limits(struct job_reader *reader, yaml_node_t *value)
@@ -235,13 +241,43 @@ static int read_ranges(struct job_reader *reader, yaml_node_t *value)
     return code;
 }
 
+static int read_cores(struct job_reader *reader, yaml_node_t *value)
+{
+    return read_count(reader, value, "resources.cores", JOB_CORES_MAX,
+                      &reader->job->resources.cores);
+}
+
+static int read_gpus(struct job_reader *reader, yaml_node_t *value)
+{
+    return read_count(reader, value, "resources.gpus", JOB_GPUS_MAX, &reader->job->resources.gpus);
+}
+
+static int read_reserved_memory(struct job_reader *reader, yaml_node_t *value)
+{
+    const char *text = job_yaml_text(value);
+    if (text == NULL || parse_size(text, &reader->job->resources.memory_bytes, NULL) != 0)
+        return job_reader_must_be(reader, value, "resources.memory", "a size such as 512M or 2G");
+    return 0;
+}
+
+static int read_resources(struct job_reader *reader, yaml_node_t *value)
+{
+    static const struct job_field fields[] = {
+        {"cores", read_cores},
+        {"memory", read_reserved_memory},
+        {"gpus", read_gpus},
+        {NULL, NULL},
+    };
+    return job_yaml_is_empty(value) ? 0
+                                    : job_reader_read_mapping(reader, value, "resources", fields);
+}
+
 static int read_job(struct job_reader *reader)
 {
     static const struct job_field fields[] = {
-        {"plugin", read_plugin},        {"name", read_name},
-        {"split", job_file_read_split}, {"parameters", read_parameters},
-        {"limits", read_limits},        {"ranges", read_ranges},
-        {"output", read_output},        {NULL, NULL},
+        {"plugin", read_plugin},         {"name", read_name},     {"split", job_file_read_split},
+        {"parameters", read_parameters}, {"limits", read_limits}, {"ranges", read_ranges},
+        {"resources", read_resources},   {"output", read_output}, {NULL, NULL},
     };
     struct job *job = reader->job;
     job->split.kind = SPLIT_RANGE;

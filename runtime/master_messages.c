@@ -28,6 +28,7 @@ static struct placement_request placement_request_of(const struct master *master
         .worker_count = topology->local_count,
         .slot_count = master->options->slots_per_worker,
         .has_master = has_master,
+        .needs = master->job.resources,
     };
     if (has_master && request.worker_count > 1) {
         request.worker_index -= request.worker_index > 0;
@@ -36,6 +37,35 @@ static struct placement_request placement_request_of(const struct master *master
     if (request.worker_index >= request.worker_count)
         request.worker_index = request.worker_count - 1;
     return request;
+}
+
+/* No rank but this one's master has room for a task, and all have said so. */
+static bool is_nobody_of_use(const struct master *master)
+{
+    int rank_count = transport_rank_count(master->transport);
+    for (int i = rank_count > 1; i < rank_count; i++)
+        if (!master->members[i].is_known || master->members[i].placement.slot_count > 0)
+            return false;
+    return true;
+}
+
+/* It is not admitted: it hears from the master and of the end, but gets no work. */
+static void on_useless_worker(struct master *master, uint32_t rank)
+{
+    const struct member *member = &master->members[rank];
+    bool is_told = false;
+    for (int i = 0; i < transport_rank_count(master->transport); i++)
+        is_told |= i != (int)rank && master->members[i].is_known &&
+                   master->members[i].node == member->node;
+    if (member->placement.host_slot_count == 0 && !is_told)
+        master_tell_shortage(master, rank);
+    if (!is_nobody_of_use(master))
+        return;
+    struct sheaf_error error;
+    sheaf_error_set(&error, SHEAF_ERROR_JOB,
+                    "no host of this run can hold a task: lower \"resources\" of the job (--cores, "
+                    "--gpus, --reserve), or run on larger hosts");
+    master_fail(master, &error);
 }
 
 static void on_hello(struct master *master, uint32_t rank, struct message *message)
@@ -53,6 +83,10 @@ static void on_hello(struct master *master, uint32_t rank, struct message *messa
                    &member->placement);
     if (master->options->shows_placement)
         master_tell_placement(master, rank);
+    if (member->placement.slot_count == 0) {
+        on_useless_worker(master, rank);
+        return;
+    }
     struct input input = {.kind = INPUT_HELLO, .now_ns = master->now_ns};
     input.as.hello = (struct input_hello){
         .worker = rank, .slot_count = member->placement.slot_count, .node = node};

@@ -112,6 +112,8 @@ void master_tell_fact(struct master *master, const struct fact *fact);
 void master_tell_damage(struct master *master, const struct journal_damage *damage);
 void master_tell_start(struct master *master, bool is_new);
 void master_tell_placement(struct master *master, uint32_t rank);
+/* Why a worker's host can hold no task. */
+void master_tell_shortage(struct master *master, uint32_t rank);
 void master_tell_status(struct master *master);
 void master_tell_end(struct master *master);
 

@@ -184,11 +184,25 @@ void master_tell_placement(struct master *master, uint32_t rank)
                  member->process_id, member->placement.is_shared ? ", cores shared" : "");
     for (uint32_t i = 0; i < member->placement.slot_count && length < (int)sizeof text; i++) {
         char cpus[256];
-        cpu_set_describe(&member->placement.slot_cpus[i], cpus, sizeof cpus);
-        length +=
-            snprintf(text + length, sizeof text - (size_t)length, " slot %u = cpu %s;", i, cpus);
+        const struct slot_place *place = &member->placement.slots[i];
+        cpu_set_describe(&place->cpus, cpus, sizeof cpus);
+        length += snprintf(text + length, sizeof text - (size_t)length, " slot %u = cpu %s%s%s;", i,
+                           cpus, place->gpus[0] != '\0' ? ", gpu " : "", place->gpus);
     }
     master_tell(master, CONTROL_INFO, "%s", text);
+}
+
+void master_tell_shortage(struct master *master, uint32_t rank)
+{
+    const struct topology *topology = &master->members[rank].topology;
+    const struct job_resources *needs = &master->job.resources;
+    master_tell(
+        master, CONTROL_WARNING,
+        "%s can hold no task: it has %u cores, %u GPUs and %llu MiB of memory; a task needs "
+        "%u cores, %u GPUs and %llu MiB",
+        topology->host, topology->core_count, topology->gpu_count,
+        (unsigned long long)topology->memory_bytes >> 20, needs->cores > 0 ? needs->cores : 1,
+        needs->gpus, (unsigned long long)needs->memory_bytes >> 20);
 }
 
 static enum status_state status_state(const struct master *master)

@@ -139,7 +139,7 @@ static void encode_welcome(const struct message *message, struct byte_writer *wr
     const struct placement *placement = &message->as.welcome.placement;
     byte_writer_put_u32(writer, placement->slot_count);
     for (uint32_t i = 0; i < placement->slot_count; i++)
-        cpu_set_encode(&placement->slot_cpus[i], writer);
+        slot_place_encode(&placement->slots[i], writer);
     byte_writer_put_u64(writer, message->as.welcome.lost_after_ns);
     byte_writer_put_u64(writer, message->as.welcome.window_bytes);
     byte_writer_put_u8(writer, message->as.welcome.has_merge);
@@ -156,9 +156,9 @@ static void decode_welcome(struct byte_reader *reader, struct message *message)
     if (reader->failed)
         return;
     placement->slot_count = slot_count;
-    placement->slot_cpus = memory_allocate_zeroed(slot_count, sizeof *placement->slot_cpus);
+    placement->slots = memory_allocate_zeroed(slot_count, sizeof *placement->slots);
     for (uint32_t i = 0; i < slot_count; i++)
-        cpu_set_decode(reader, &placement->slot_cpus[i]);
+        slot_place_decode(reader, &placement->slots[i]);
     message->as.welcome.lost_after_ns = byte_reader_get_u64(reader);
     message->as.welcome.window_bytes = byte_reader_get_u64(reader);
     message->as.welcome.has_merge = get_bool(reader);

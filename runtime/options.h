@@ -16,8 +16,9 @@ struct run_options {
     size_t parameter_count;
     struct job_limits limits; /* 0 = as the job says */
 
-    uint32_t ranks;            /* master included; 0 = what suits the hosts */
-    uint32_t slots_per_worker; /* 0 = one a core */
+    uint32_t ranks;                 /* master included; 0 = what suits the hosts */
+    uint32_t slots_per_worker;      /* 0 = as many as fit */
+    struct job_resources resources; /* of a task; 0 = as the job says */
     uint64_t checkpoint_ns;
     uint64_t lost_after_ns;
     uint64_t grace_ns; /* for running tasks when asked to stop */

@@ -8,27 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cpu_set_encode(const cpu_set_t *cpus, struct byte_writer *writer)
-{
-    byte_writer_put_u16(writer, (uint16_t)CPU_COUNT(cpus));
-    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, cpus))
-            byte_writer_put_u16(writer, (uint16_t)cpu);
-}
-
-void cpu_set_decode(struct byte_reader *reader, cpu_set_t *cpus)
-{
-    CPU_ZERO(cpus);
-    unsigned count = byte_reader_get_u16(reader);
-    for (unsigned i = 0; i < count && !reader->failed; i++) {
-        unsigned cpu = byte_reader_get_u16(reader);
-        if (cpu >= CPU_SETSIZE)
-            reader->failed = true;
-        else
-            CPU_SET(cpu, cpus);
-    }
-}
-
 int cpu_set_describe(const cpu_set_t *cpus, char *text, size_t text_size)
 {
     size_t length = 0;
@@ -50,83 +29,179 @@ int cpu_set_describe(const cpu_set_t *cpus, char *text, size_t text_size)
     return (int)length;
 }
 
-void topology_encode(const struct topology *topology, struct byte_writer *writer)
-{
-    byte_writer_put_string(writer, topology->host);
-    byte_writer_put_u32(writer, topology->local_rank);
-    byte_writer_put_u32(writer, topology->local_count);
-    byte_writer_put_u64(writer, topology->memory_bytes);
-    byte_writer_put_u32(writer, topology->core_count);
-    for (uint32_t i = 0; i < topology->core_count; i++)
-        cpu_set_encode(&topology->cores[i], writer);
-}
-
-int topology_decode(struct byte_reader *reader, struct topology *topology,
-                    struct sheaf_error *error)
-{
-    struct topology decoded = {0};
-    char *host = byte_reader_get_string(reader);
-    if (host != NULL)
-        snprintf(decoded.host, sizeof decoded.host, "%s", host);
-    free(host);
-    decoded.local_rank = byte_reader_get_u32(reader);
-    decoded.local_count = byte_reader_get_u32(reader);
-    decoded.memory_bytes = byte_reader_get_u64(reader);
-    decoded.core_count = byte_reader_get_u32(reader);
-    if (decoded.core_count == 0 || decoded.core_count > TOPOLOGY_CORES_MAX)
-        reader->failed = true;
-    if (!reader->failed) {
-        decoded.cores = memory_allocate_zeroed(decoded.core_count, sizeof *decoded.cores);
-        for (uint32_t i = 0; i < decoded.core_count && !reader->failed; i++)
-            cpu_set_decode(reader, &decoded.cores[i]);
-    }
-    if (reader->failed) {
-        topology_close(&decoded);
-        return sheaf_error_set(error, SHEAF_ERROR_MALFORMED, "a topology cannot be decoded");
-    }
-    *topology = decoded;
-    return 0;
-}
-
 /* Where part `i` of `count` equal parts of `total` begins. */
 static uint32_t part_begin(uint32_t total, uint32_t i, uint32_t count)
 {
     return (uint32_t)((uint64_t)total * i / count);
 }
 
-void placement_make(const struct topology *topology, struct placement_request request,
-                    struct placement *placement)
+/* The host's cores that are given out. */
+struct usable_cores {
+    const cpu_set_t *cores;
+    const uint32_t *caches;
+    uint32_t count;
+};
+
+static struct usable_cores usable_cores_of(const struct topology *topology, bool has_master)
 {
-    CHECK(request.worker_count > 0 && request.worker_index < request.worker_count);
-    bool spares_core = request.has_master && topology->core_count >= PLACEMENT_CORES_TO_SPARE;
-    const cpu_set_t *cores = topology->cores + (spares_core ? 1 : 0);
-    uint32_t core_count = topology->core_count - (spares_core ? 1 : 0);
-    uint32_t first = part_begin(core_count, request.worker_index, request.worker_count);
-    uint32_t share = part_begin(core_count, request.worker_index + 1, request.worker_count) - first;
-    bool is_crowded = share == 0;
-    if (is_crowded) {
-        first = request.worker_index % core_count;
+    uint32_t spared = has_master && topology->core_count >= PLACEMENT_CORES_TO_SPARE;
+    return (struct usable_cores){.cores = topology->cores + spared,
+                                 .caches = topology->caches + spared,
+                                 .count = topology->core_count - spared};
+}
+
+/* ---- without needs: equal shares of the cores */
+
+static void share_cores(const struct usable_cores *usable, const struct placement_request *request,
+                        struct placement *placement)
+{
+    uint32_t first = part_begin(usable->count, request->worker_index, request->worker_count);
+    uint32_t share =
+        part_begin(usable->count, request->worker_index + 1, request->worker_count) - first;
+    if (share == 0) {
+        first = request->worker_index % usable->count;
         share = 1;
     }
-    uint32_t slots = request.slot_count > 0 ? request.slot_count : share;
+    uint32_t slots = request->slot_count > 0 ? request->slot_count : share;
     if (slots > PLACEMENT_SLOTS_MAX)
         slots = PLACEMENT_SLOTS_MAX;
-    cpu_set_t *slot_cpus = memory_allocate_zeroed(slots, sizeof *slot_cpus);
+    struct slot_place *places = memory_allocate_zeroed(slots, sizeof *places);
     for (uint32_t slot = 0; slot < slots; slot++) {
         uint32_t begin = part_begin(share, slot, slots);
         uint32_t end = part_begin(share, slot + 1, slots);
         for (uint32_t core = begin; core < end || core == begin; core++)
-            CPU_OR(&slot_cpus[slot], &slot_cpus[slot], &cores[first + core]);
+            CPU_OR(&places[slot].cpus, &places[slot].cpus, &usable->cores[first + core]);
     }
     *placement = (struct placement){
         .slot_count = slots,
-        .slot_cpus = slot_cpus,
-        .is_shared = request.worker_count > core_count || slots > share,
+        .slots = places,
+        .host_slot_count = slots * request->worker_count,
+        .is_shared = request->worker_count > usable->count || slots > share,
     };
+}
+
+/* ---- with needs: slots that hold a task each */
+
+/* Of one host, before they are dealt out. Owns `places`. */
+struct host_slots {
+    struct slot_place *places;
+    uint32_t count;
+};
+
+/* Forms slots of `size` of the cores from `begin` to `end` that are not taken. */
+static void form_slots(const struct usable_cores *usable, bool *is_taken, uint32_t size,
+                       struct host_slots *slots, uint32_t begin, uint32_t end)
+{
+    uint32_t left = 0;
+    for (uint32_t core = begin; core < end; core++)
+        left += !is_taken[core];
+    for (uint32_t core = begin; left >= size; slots->count++) {
+        struct slot_place *place = &slots->places[slots->count];
+        for (uint32_t taken = 0; taken < size; core++) {
+            if (is_taken[core])
+                continue;
+            is_taken[core] = true;
+            CPU_OR(&place->cpus, &place->cpus, &usable->cores[core]);
+            taken++;
+        }
+        left -= size;
+    }
+}
+
+/* First within each cache; then of what is left over, across caches. */
+static struct host_slots form_host_slots(const struct usable_cores *usable, uint32_t size)
+{
+    struct host_slots slots = {0};
+    slots.places = memory_allocate_zeroed(usable->count / size + 1, sizeof *slots.places);
+    bool *is_taken = memory_allocate_zeroed(usable->count, sizeof *is_taken);
+    for (uint32_t begin = 0, end; begin < usable->count; begin = end) {
+        for (end = begin + 1; end < usable->count; end++)
+            if (usable->caches[end] != usable->caches[begin])
+                break;
+        form_slots(usable, is_taken, size, &slots, begin, end);
+    }
+    form_slots(usable, is_taken, size, &slots, 0, usable->count);
+    free(is_taken);
+    return slots;
+}
+
+static bool are_near(const struct slot_place *place, const struct topology_gpu *gpu)
+{
+    cpu_set_t both;
+    CPU_AND(&both, &place->cpus, &gpu->near);
+    return CPU_COUNT(&both) > 0;
+}
+
+static void swap_places(struct slot_place *a, struct slot_place *b)
+{
+    struct slot_place kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Deals out the GPUs, neighbours together: each group to the first slot near it that has none, or
+ * else to the first that has none. Slots for which no GPU is left are dropped. */
+static void deal_gpus(const struct topology *topology, uint32_t size, struct host_slots *slots)
+{
+    uint32_t count = topology->gpu_count / size;
+    if (count > slots->count)
+        count = slots->count;
+    for (uint32_t group = 0; group < count; group++) {
+        const struct topology_gpu *gpus = &topology->gpus[group * size];
+        struct slot_place *chosen = &slots->places[group];
+        for (uint32_t i = group; i < slots->count; i++)
+            if (are_near(&slots->places[i], gpus)) {
+                swap_places(chosen, &slots->places[i]);
+                break;
+            }
+        for (uint32_t i = 0; i < size; i++) {
+            if (i > 0)
+                strcat(chosen->gpus, ",");
+            strcat(chosen->gpus, gpus[i].name);
+        }
+    }
+    slots->count = count;
+}
+
+static void share_slots(const struct topology *topology, const struct placement_request *request,
+                        struct placement *placement)
+{
+    const struct job_resources *needs = &request->needs;
+    struct usable_cores usable = usable_cores_of(topology, request->has_master);
+    struct host_slots slots = form_host_slots(&usable, needs->cores > 0 ? needs->cores : 1);
+    if (needs->memory_bytes > 0) {
+        uint64_t fit = topology->memory_bytes / needs->memory_bytes;
+        slots.count = fit < slots.count ? (uint32_t)fit : slots.count;
+    }
+    if (needs->gpus > 0)
+        deal_gpus(topology, needs->gpus, &slots);
+    uint32_t first = part_begin(slots.count, request->worker_index, request->worker_count);
+    uint32_t share =
+        part_begin(slots.count, request->worker_index + 1, request->worker_count) - first;
+    if (request->slot_count > 0 && request->slot_count < share)
+        share = request->slot_count;
+    *placement = (struct placement){
+        .slot_count = share,
+        .slots = memory_copy(slots.places + first, share * sizeof *slots.places),
+        .host_slot_count = slots.count,
+    };
+    free(slots.places);
+}
+
+void placement_make(const struct topology *topology, struct placement_request request,
+                    struct placement *placement)
+{
+    CHECK(request.worker_count > 0 && request.worker_index < request.worker_count);
+    const struct job_resources *needs = &request.needs;
+    struct usable_cores usable = usable_cores_of(topology, request.has_master);
+    if (needs->cores == 0 && needs->gpus == 0 && needs->memory_bytes == 0)
+        share_cores(&usable, &request, placement);
+    else
+        share_slots(topology, &request, placement);
 }
 
 void placement_close(struct placement *placement)
 {
-    free(placement->slot_cpus);
+    free(placement->slots);
     *placement = (struct placement){0};
 }

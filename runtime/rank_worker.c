@@ -144,7 +144,7 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
         .job = &message->as.welcome.job,
         .has_merge = message->as.welcome.has_merge,
         .slot_count = placement->slot_count,
-        .slot_cpus = placement->slot_cpus,
+        .places = placement->slots,
         .run_dir = run_dir,
     };
     struct sheaf_error error;

@@ -45,6 +45,16 @@ static void set_limits(struct job_limits *limits, const struct job_limits *given
     }
 }
 
+static void set_resources(struct job_resources *resources, const struct job_resources *given)
+{
+    if (given->cores != 0)
+        resources->cores = given->cores;
+    if (given->gpus != 0)
+        resources->gpus = given->gpus;
+    if (given->memory_bytes != 0)
+        resources->memory_bytes = given->memory_bytes;
+}
+
 int run_job_read(const struct run_options *options, struct job *job, struct sheaf_error *error)
 {
     struct job read = {.name = NULL};
@@ -62,6 +72,7 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
         return code;
     }
     set_limits(&read.limits, &options->limits);
+    set_resources(&read.resources, &options->resources);
     *job = read;
     return 0;
 }

@@ -17,9 +17,10 @@ enum {
     START_RETRY_NS = 100000000,
 };
 
-void slot_init(struct slot *slot, struct slot_group *group, uint32_t number, const cpu_set_t *cpus)
+void slot_init(struct slot *slot, struct slot_group *group, uint32_t number,
+               const struct slot_place *place)
 {
-    *slot = (struct slot){.group = group, .number = number, .cpus = *cpus, .memory = -1};
+    *slot = (struct slot){.group = group, .number = number, .place = *place, .memory = -1};
 }
 
 /* ---- its executor ---- */
@@ -84,7 +85,7 @@ void slot_start_executor(struct slot *slot)
     command.kind = SPAWNER_SPAWN;
     command.slot = slot->number;
     command.executor = slot->executor;
-    command.cpus = slot->cpus;
+    command.place = slot->place;
     spawner_send(slot->group->spawner, &command, descriptor);
 }
 

@@ -25,7 +25,7 @@ struct slot_group {
 struct slot {
     struct slot_group *group; /* borrowed */
     uint32_t number;
-    cpu_set_t cpus;
+    struct slot_place place;
 
     /* The executor. */
     uint64_t executor;          /* 0: none; one is started for the next order */
@@ -52,7 +52,8 @@ struct slot {
     uint64_t watched_ns;
 };
 
-void slot_init(struct slot *slot, struct slot_group *group, uint32_t number, const cpu_set_t *cpus);
+void slot_init(struct slot *slot, struct slot_group *group, uint32_t number,
+               const struct slot_place *place);
 /* Lets an idle executor close and end, kills a busy one. */
 void slot_close(struct slot *slot);
 

@@ -80,7 +80,7 @@ int slot_set_create(struct spawner *spawner, const struct slot_set_options *opti
     set->slot_count = options->slot_count;
     set->slots = memory_allocate_zeroed(options->slot_count, sizeof *set->slots);
     for (uint32_t i = 0; i < options->slot_count; i++)
-        slot_init(&set->slots[i], &set->group, i, &options->slot_cpus[i]);
+        slot_init(&set->slots[i], &set->group, i, &options->places[i]);
     set->memory = process_memory_open(spawner_process(spawner));
     set->resident_bytes_at_start = process_memory_resident(set->memory);
     struct spawner_command command;

@@ -8,8 +8,7 @@
 
 #include "../jobs/job.h"
 #include "../scheduler/fact.h"
-
-#include <sched.h>
+#include "placement.h"
 
 struct spawner;
 
@@ -27,7 +26,7 @@ struct slot_set_options {
     const struct job *job; /* borrowed for the call */
     bool has_merge;
     uint32_t slot_count;
-    const cpu_set_t *slot_cpus; /* one a slot; borrowed for the call. Empty set = do not bind */
+    const struct slot_place *places; /* one a slot; borrowed for the call. No core = do not bind */
     const char *run_dir; /* task logs go to RUN_DIR/logs; borrowed for the call; NULL = none */
 };
 

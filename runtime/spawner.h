@@ -19,9 +19,9 @@ enum spawner_command_kind {
 /* Both are sent as they are: the two processes are one program. */
 struct spawner_command {
     enum spawner_command_kind kind;
-    uint32_t slot;     /* SPAWN: names the log */
-    uint64_t executor; /* SPAWN, KILL: unique in this rank, never 0 */
-    cpu_set_t cpus;    /* SPAWN */
+    uint32_t slot;           /* SPAWN: names the log */
+    uint64_t executor;       /* SPAWN, KILL: unique in this rank, never 0 */
+    struct slot_place place; /* SPAWN */
 };
 
 enum spawner_event_kind {

@@ -227,6 +227,17 @@ static void handle_prepare(struct spawner_process *spawner, int descriptor)
 
 /* ---- executors ---- */
 
+/* What the job did not ask for is left as it is. The numbers are those of the PCI bus: CUDA's own
+ * order would put the fastest first. */
+static void show_gpus(const char *gpus)
+{
+    if (gpus[0] == '\0')
+        return;
+    setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 1);
+    setenv("CUDA_VISIBLE_DEVICES", gpus, 1);
+    setenv("ROCR_VISIBLE_DEVICES", gpus, 1);
+}
+
 _Noreturn static void become_executor(struct spawner_process *spawner,
                                       const struct spawner_command *command, int memory)
 {
@@ -240,9 +251,11 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
         perror("sheaf: an executor cannot map its slot's memory");
         _exit(EXIT_SETUP_FAILED);
     }
-    int cores = CPU_COUNT(&command->cpus);
-    if (cores > 0 && sched_setaffinity(0, sizeof command->cpus, &command->cpus) != 0)
+    const cpu_set_t *cpus = &command->place.cpus;
+    int cores = CPU_COUNT(cpus);
+    if (cores > 0 && sched_setaffinity(0, sizeof *cpus, cpus) != 0)
         perror("sheaf: an executor cannot be bound to its cores and runs unbound");
+    show_gpus(command->place.gpus);
     close_all_but(spawner->options.wake, spawner->options.wake);
     const struct executor_options options = {
         .job = &spawner->setup.job,

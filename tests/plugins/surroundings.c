@@ -1,10 +1,12 @@
 /* surroundings.c - tasks that report what is around them: 0 the environment of MPI, 1 the number of
- * open descriptors, 2 the cores it may use, 3 standard input, 4 the process, 5 signals. */
+ * open descriptors, 2 the cores it may use, 3 standard input, 4 the process, 5 signals,
+ * 6 the GPUs it may use. */
 #include <sheaf.h>
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +53,14 @@ static int emit_signals(struct sheaf_context *context)
     return sheaf_emit_text(context, "%d", count);
 }
 
+static int emit_gpus(struct sheaf_context *context)
+{
+    const char *cuda = getenv("CUDA_VISIBLE_DEVICES");
+    const char *rocr = getenv("ROCR_VISIBLE_DEVICES");
+    return sheaf_emit_text(context, "%s %s ", cuda != NULL ? cuda : "unset",
+                           rocr != NULL ? rocr : "unset");
+}
+
 static int run(struct sheaf_context *context, const struct sheaf_task *task)
 {
     switch (task->index) {
@@ -64,8 +74,10 @@ static int run(struct sheaf_context *context, const struct sheaf_task *task)
         return emit_input(context);
     case 4:
         return sheaf_emit_text(context, "%d", (int)getpid());
-    default:
+    case 5:
         return emit_signals(context);
+    default:
+        return emit_gpus(context);
     }
 }
 

@@ -44,7 +44,7 @@ struct slot_fixture *given_job(const char *plugin)
     fixture->job.output_path = memory_copy_string("-");
     fixture->job.split.kind = SPLIT_RANGE;
     fixture->job.split.tasks = 1;
-    CPU_ZERO(&fixture->cpus);
+    CPU_ZERO(&fixture->place.cpus);
     if (spawner_start(&fixture->spawner, &error) != 0)
         fail_msg("%s", error.text);
     return fixture;
@@ -60,17 +60,17 @@ void given_parameter(struct slot_fixture *fixture, const char *name, const char 
 void when_started(struct slot_fixture *fixture, uint32_t slot_count)
 {
     struct sheaf_error error = {0};
-    cpu_set_t *cpus = memory_allocate_zeroed(slot_count, sizeof *cpus);
+    struct slot_place *places = memory_allocate_zeroed(slot_count, sizeof *places);
     for (uint32_t i = 0; i < slot_count; i++)
-        cpus[i] = fixture->cpus;
+        places[i] = fixture->place;
     const struct slot_set_options options = {.job = &fixture->job,
                                              .has_merge = fixture->has_merge,
                                              .slot_count = slot_count,
-                                             .slot_cpus = cpus,
+                                             .places = places,
                                              .run_dir = fixture->run_dir};
     if (slot_set_create(fixture->spawner, &options, &fixture->slots, &error) != 0)
         fail_msg("%s", error.text);
-    free(cpus);
+    free(places);
 }
 
 void given_slots(struct slot_fixture *fixture, uint32_t slot_count)

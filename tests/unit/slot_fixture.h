@@ -13,7 +13,7 @@ struct slot_fixture {
     struct slot_set *slots; /* NULL before fixture_start */
     const char *run_dir;
     bool has_merge;
-    cpu_set_t cpus;
+    struct slot_place place;
     struct slot_event event; /* the last one */
     uint64_t assignments;
 };

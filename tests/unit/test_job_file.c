@@ -67,6 +67,7 @@ static void whole_job_is_read(void **state)
                                          "  title: two words\n"
                                          "  zip: \"0123\"\n"
                                          "  digits: '42'\n"
+                                         "resources: {cores: 4, memory: 8G, gpus: 1}\n"
                                          "limits: {timeout: 10s, memory: 1G, attempts: 5,\n"
                                          "         crashes: 2}\n"
                                          "ranges: {min: 2, max: 10000}\n"
@@ -89,6 +90,9 @@ static void whole_job_is_read(void **state)
     assert_int_equal(job.limits.crashes_max, 2);
     assert_int_equal(job.limits.range_count_min, 2);
     assert_int_equal(job.limits.range_count_max, 10000);
+    assert_int_equal(job.resources.cores, 4);
+    assert_int_equal(job.resources.gpus, 1);
+    assert_true(job.resources.memory_bytes == (uint64_t)8 << 30);
     char *directory = realpath(".", NULL);
     assert_memory_equal(job.output_path, directory, strlen(directory));
     assert_string_equal(job.output_path + strlen(directory), "/out.txt");
@@ -176,7 +180,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"parametrs\" in the job; did you mean \"parameters\"?");
     assert_refused(&scratch, "plugin: p.so\nxyzzy: 1\n",
                    "2: unknown key \"xyzzy\" in the job; it can have plugin, name, split, "
-                   "parameters, limits, ranges, output");
+                   "parameters, limits, ranges, resources, output");
     assert_refused(&scratch, "plugin: p.so\nlimits:\n  attempts: 2\n  time_out: 3s\n",
                    "4: unknown key \"time_out\" in limits; did you mean \"timeout\"?");
     assert_refused(&scratch, "plugin: p.so\nsplit: {line: [a]}\n",
@@ -185,7 +189,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"blocks\" in split.lines; did you mean \"block\"?");
     assert_refused(&scratch, "plugin: p.so\n<<: {range: 5}\n",
                    "2: unknown key \"<<\" in the job; it can have plugin, name, split, "
-                   "parameters, limits, ranges, output");
+                   "parameters, limits, ranges, resources, output");
     scratch_remove(&scratch);
 }
 
@@ -259,6 +263,10 @@ static const struct {
      "\"5m\""},
     {"limits: {memory: -1}", "limits.memory must be a size such as 512M or 2G, found \"-1\""},
     {"limits: {attempts: 0}", "limits.attempts must be a count from 1 to 1000, found \"0\""},
+    {"resources: {cores: 0}", "resources.cores must be a count from 1 to 4096, found \"0\""},
+    {"resources: {gpus: 17}", "resources.gpus must be a count from 1 to 16, found \"17\""},
+    {"resources: {memory: much}", "resources.memory must be a size such as 512M or 2G, found "
+                                  "\"much\""},
     {"limits: {crashes: x}", "limits.crashes must be a count from 1 to 1000, found \"x\""},
     {"ranges: {min: 0}", "ranges.min must be a count of tasks from 1 to 2^40, found \"0\""},
     {"ranges: {min: 5, max: 4}", "ranges.min is 5 and ranges.max is 4; min must not be larger"},

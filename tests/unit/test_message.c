@@ -55,7 +55,13 @@ static void hello_brings_the_topology(void **state)
     given_cpu(&cores[1], 1000);
     struct message hello = {.kind = MESSAGE_HELLO};
     hello.as.hello.process_id = 4711;
-    hello.as.hello.topology = (struct topology){.host = "node17",
+    uint32_t caches[2] = {3, 4};
+    struct topology_gpu gpu = {.name = "GPU-1"};
+    given_cpu(&gpu.near, 1);
+    hello.as.hello.topology = (struct topology){.caches = caches,
+                                                .gpu_count = 1,
+                                                .gpus = &gpu,
+                                                .host = "node17",
                                                 .local_rank = 1,
                                                 .local_count = 5,
                                                 .memory_bytes = 1 << 30,
@@ -68,6 +74,10 @@ static void hello_brings_the_topology(void **state)
     assert_int_equal(copy.as.hello.topology.local_count, 5);
     assert_int_equal(copy.as.hello.topology.core_count, 2);
     assert_true(CPU_EQUAL(&copy.as.hello.topology.cores[1], &cores[1]));
+    assert_int_equal(copy.as.hello.topology.caches[1], 4);
+    assert_int_equal(copy.as.hello.topology.gpu_count, 1);
+    assert_string_equal(copy.as.hello.topology.gpus[0].name, "GPU-1");
+    assert_true(CPU_EQUAL(&copy.as.hello.topology.gpus[0].near, &gpu.near));
     message_close(&copy);
     assert_only_whole_is_accepted(&bytes);
     byte_writer_close(&bytes);
@@ -146,11 +156,11 @@ static void failure_brings_cause_and_text(void **state)
 static void welcome_brings_job_and_slots(void **state)
 {
     (void)state;
-    cpu_set_t cpus[2];
-    given_cpu(&cpus[0], 0);
-    given_cpu(&cpus[1], 1);
+    struct slot_place places[2] = {{.gpus = ""}, {.gpus = "2,3"}};
+    given_cpu(&places[0].cpus, 0);
+    given_cpu(&places[1].cpus, 1);
     struct message welcome = {.kind = MESSAGE_WELCOME, .incarnation = 3};
-    welcome.as.welcome.placement = (struct placement){.slot_count = 2, .slot_cpus = cpus};
+    welcome.as.welcome.placement = (struct placement){.slot_count = 2, .slots = places};
     welcome.as.welcome.job.name = (char *)(uintptr_t) "square";
     welcome.as.welcome.job.source_path = (char *)(uintptr_t) "/jobs/square.so";
     welcome.as.welcome.job.plugin_path = (char *)(uintptr_t) "/jobs/square.so";
@@ -165,7 +175,9 @@ static void welcome_brings_job_and_slots(void **state)
     struct byte_writer bytes = encoded(&welcome);
     struct message copy = decoded(&bytes);
     assert_int_equal(copy.as.welcome.placement.slot_count, 2);
-    assert_true(CPU_EQUAL(&copy.as.welcome.placement.slot_cpus[1], &cpus[1]));
+    assert_true(CPU_EQUAL(&copy.as.welcome.placement.slots[1].cpus, &places[1].cpus));
+    assert_string_equal(copy.as.welcome.placement.slots[0].gpus, "");
+    assert_string_equal(copy.as.welcome.placement.slots[1].gpus, "2,3");
     assert_string_equal(copy.as.welcome.job.name, "square");
     assert_int_equal(copy.as.welcome.job.split.tasks, 42);
     assert_true(copy.as.welcome.has_merge);

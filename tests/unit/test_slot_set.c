@@ -505,12 +505,28 @@ static void executors_are_bound_to_their_cores(void **state)
         if (CPU_ISSET(i, &allowed))
             core = i;
     struct slot_fixture *fixture = given_job("surroundings");
-    CPU_SET(core, &fixture->cpus);
+    CPU_SET(core, &fixture->place.cpus);
     given_slots(fixture, 1);
     char expected[64];
     snprintf(expected, sizeof expected, "%zu count 1", core);
     check_surroundings(fixture, 2, expected);
     fixture_end(fixture);
+}
+
+static void executors_see_the_gpus_of_their_slot_alone(void **state)
+{
+    (void)state;
+    setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3", 1);
+    struct slot_fixture *fixture = given_job("surroundings");
+    strcpy(fixture->place.gpus, "2,3");
+    given_slots(fixture, 1);
+    check_surroundings(fixture, 6, "2,3 2,3 ");
+    fixture_end(fixture);
+    fixture = given_job("surroundings");
+    given_slots(fixture, 1);
+    check_surroundings(fixture, 6, "0,1,2,3 unset "); /* no need of any: as they were */
+    fixture_end(fixture);
+    unsetenv("CUDA_VISIBLE_DEVICES");
 }
 
 int main(void)
@@ -537,6 +553,7 @@ int main(void)
         cmocka_unit_test(output_of_tasks_goes_to_a_log),
         cmocka_unit_test(nothing_of_the_rank_reaches_the_plugin),
         cmocka_unit_test(executors_are_bound_to_their_cores),
+        cmocka_unit_test(executors_see_the_gpus_of_their_slot_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
