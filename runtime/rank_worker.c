@@ -125,10 +125,12 @@ static void say_goodbye(struct rank_worker *worker, enum cause cause, int32_t de
 }
 
 /* The first WELCOME brings the job. A later one says that this worker was believed lost and is
- * admitted again: the master has given its queued orders to others. */
+ * admitted again: the master has given its queued orders to others, and has thrown away what it had
+ * to say: credits too, which would be waited for in vain. */
 static void on_welcome(struct rank_worker *worker, const struct message *message, uint64_t now_ns)
 {
     drop_queue(worker);
+    worker->unacknowledged_bytes = 0;
     if (worker->slots != NULL || worker->is_retired)
         return;
     worker->incarnation = message->incarnation;
@@ -240,6 +242,14 @@ static void on_cancel(struct rank_worker *worker, uint64_t assignment)
     }
 }
 
+/* May be for results from before the last WELCOME, which do not count any more: then a little more
+ * than the window gets under way, once. */
+static void on_credit(struct rank_worker *worker, uint64_t bytes)
+{
+    uint64_t waited_for = worker->unacknowledged_bytes;
+    worker->unacknowledged_bytes -= bytes < waited_for ? bytes : waited_for;
+}
+
 static void on_end(struct rank_worker *worker, bool is_clean, int status)
 {
     worker->is_over = true;
@@ -264,8 +274,7 @@ void rank_worker_handle(struct rank_worker *worker, struct message *message, uin
         on_cancel(worker, message->as.assignment);
         return;
     case MESSAGE_CREDIT:
-        CHECK(message->as.credit_bytes <= worker->unacknowledged_bytes);
-        worker->unacknowledged_bytes -= message->as.credit_bytes;
+        on_credit(worker, message->as.credit_bytes);
         return;
     case MESSAGE_END:
         on_end(worker, message->as.end.is_clean, message->as.end.status);

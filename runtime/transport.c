@@ -214,7 +214,6 @@ void transport_forget(struct transport *transport, int rank)
         STAILQ_INSERT_HEAD(&peer->queue, begun, entry);
         peer->backlog_bytes = begun->size - begun->sent;
     }
-    peer_drop_incoming(peer);
 }
 
 static void put_u32(unsigned char *target, uint32_t value)

@@ -30,8 +30,8 @@ int transport_rank_count(const struct transport *transport);
 void transport_send(struct transport *transport, int rank, unsigned char *data, size_t size);
 /* Bytes queued to `rank` and not yet handed to MPI: what back-pressure looks at. */
 size_t transport_backlog_bytes(const struct transport *transport, int rank);
-/* Drops everything queued to and half received from a rank that counts as lost. It may speak again
- * later. */
+/* Drops everything queued to a rank that counts as lost. It may speak again later: what it has half
+ * said, a result perhaps, is then completed. */
 void transport_forget(struct transport *transport, int rank);
 
 struct transport_message {

@@ -122,3 +122,9 @@ same_bytes()
 {
     cmp "$1" "$2" || fail "$1 and $2 differ"
 }
+
+# journal_holds DIR BYTES: the journal on disk has grown to so many.
+journal_holds()
+{
+    [ "$(du -cb "$1"/journal/segment-* 2>/dev/null | tail -n 1 | cut -f1)" -ge "$2" ]
+}

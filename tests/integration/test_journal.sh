@@ -17,12 +17,6 @@ make_reference()
     $sheaf run "${job[@]}" --dir "$work/whole" --quiet >reference && [ -s reference ]
 }
 
-# The journal on disk has grown to BYTES.
-journal_holds()
-{
-    [ "$(cat "$1"/journal/segment-* 2>/dev/null | wc -c)" -ge "$2" ]
-}
-
 is_half_done()
 {
     $sheaf journal dump half >dumped 2>&1 && grep -q 'result of' dumped &&

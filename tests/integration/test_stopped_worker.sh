@@ -30,6 +30,36 @@ joined_twice()
     [ "$(grep -c 'worker 1 joined' "$1")" = 2 ]
 }
 
+# The only worker is stopped, again and again, while results larger than its window are under way:
+# most likely in the middle of one, of which the rest comes too late.
+worker_stopped_in_the_middle_of_a_result_goes_on()
+{
+    local dir=$work/middle stop rank bytes=0
+    $sheaf run "$TEST_PLUGINS/large.so" --tasks 40 --param bytes=10000000 --workers 1 --slots 1 \
+        --range-max 1 --lost-after 2s --dir "$dir" --output "$work/large" 2>"$dir.said" &
+    local launcher=$!
+    for stop in 1 2 3; do
+        bytes=$((bytes + 50000000))
+        wait_for 60 journal_holds "$dir" $bytes || { cat "$dir.said"; return 1; }
+        rank=$(pid_of_rank "$dir" 1) || { fail "no rank 1"; return 1; }
+        kill -STOP "$rank"
+        wait_for 60 lost_times "$dir.said" $stop || { cat "$dir.said"; fail "not lost"; return 1; }
+        kill -CONT "$rank"
+    done
+    wait $launcher || { cat "$dir.said"; fail "exit status $?"; return 1; }
+    for index in $(seq 0 39); do
+        head -c 10000000 /dev/zero | tr '\0' "\\$(printf %03o "$index")"
+    done >"$work/expected"
+    same_bytes "$work/expected" "$work/large" && no_process_is_left "$dir"
+}
+
+lost_times()
+{
+    [ "$(grep -c 'worker 1 .*is lost' "$1")" -ge "$2" ]
+}
+
 check stopped_worker_is_replaced_admitted_again_and_counted_once \
     stopped_worker_is_replaced_admitted_again_and_counted_once
+check worker_stopped_in_the_middle_of_a_result_goes_on \
+    worker_stopped_in_the_middle_of_a_result_goes_on
 finish
