@@ -268,6 +268,15 @@ static void follow_stop_request(struct launch *launch)
         terminate(launch);
 }
 
+/* The master should have ended long before. */
+static void follow_walltime(struct launch *launch)
+{
+    if (launch->now_ns < launch->options->leave_ns || launch->stage >= STAGE_ENDING)
+        return;
+    conclude(launch, LAUNCH_STOPPED, "stopped, as the time limit is near");
+    terminate(launch);
+}
+
 /* The master may end without a word while mpirun waits for the other ranks. */
 static void follow_master(struct launch *launch)
 {
@@ -338,6 +347,7 @@ static void watch(struct launch *launch)
         launch->now_ns = clock_monotonic_ns();
         read_streams(launch);
         follow_stop_request(launch);
+        follow_walltime(launch);
         follow_mpirun(launch);
         follow_master(launch);
         follow_deadline(launch);

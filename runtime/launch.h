@@ -14,6 +14,7 @@ struct launch_options {
     const char *job_name;
     struct progress_display *display;
     struct stop_request *stop;
+    uint64_t leave_ns; /* the run is ended then, if it has not ended before */
 };
 
 enum launch_end {

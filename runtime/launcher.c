@@ -14,6 +14,7 @@
 #include "run_directory.h"
 #include "run_job.h"
 #include "stop_request.h"
+#include "walltime.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,6 +37,8 @@ struct launcher {
     const struct run_options *options;
     struct job job;
     char *dir;
+    uint64_t end_unix_ms;
+    uint64_t leave_ns; /* what runs then is ended */
     struct mpirun mpirun;
     struct mpirun_layout layout;
     char *program; /* this executable */
@@ -85,6 +88,7 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
     struct master_job loaded = {.job.name = NULL};
     int code = master_job_load(options, &loaded, error);
     launcher->job = loaded.job;
+    launcher->end_unix_ms = loaded.end_unix_ms;
     if (code == 0)
         code = hosts_count(options, &host_count, error);
     if (code == 0)
@@ -93,6 +97,7 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
         code = find_program(&launcher->program, error);
     if (code != 0)
         return code;
+    launcher->leave_ns = walltime_plan_until(launcher->end_unix_ms).leave_ns;
     launcher->dir = run_job_directory(options, launcher->job.name);
     launcher->layout = mpirun_layout_choose(options, host_count, count_cores());
     /* Debian's and others' mpirun refuse root, which is all there is in a container. */
@@ -109,7 +114,8 @@ static int launch_once(struct launcher *launcher, struct launch_result *result,
                        struct sheaf_error *error)
 {
     struct mpirun_program program = {.path = launcher->program,
-                                     .is_restart = launcher->was_started};
+                                     .is_restart = launcher->was_started,
+                                     .end_unix_ms = launcher->end_unix_ms};
     char **arguments =
         mpirun_arguments(&launcher->mpirun, &launcher->layout, &program, launcher->options);
     if (launcher->options->is_verbose) {
@@ -127,6 +133,7 @@ static int launch_once(struct launcher *launcher, struct launch_result *result,
         .job_name = launcher->job.name,
         .display = &launcher->display,
         .stop = &launcher->stop,
+        .leave_ns = launcher->leave_ns,
     };
     int code = launch_run(&options, result, error);
     free(arguments);

@@ -4,6 +4,7 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "clock.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -143,6 +144,20 @@ static void ask_to_stop(struct master *master)
     master_step(master, &stop, NULL, 0);
 }
 
+static void begin_to_stop(struct master *master, const char *why)
+{
+    master->stop_deadline_ns = master->now_ns + master->options->grace_ns;
+    if (master->stop_deadline_ns > master->walltime.cut_off_ns)
+        master->stop_deadline_ns = master->walltime.cut_off_ns;
+    uint64_t grace_ns =
+        master->stop_deadline_ns > master->now_ns ? master->stop_deadline_ns - master->now_ns : 0;
+    char grace[PROGRESS_DURATION_BYTES];
+    progress_format_duration(grace_ns / SHEAF_NS_PER_MS, grace);
+    master_tell(master, CONTROL_WARNING, "%s: running tasks have %s to end, no new ones start", why,
+                grace);
+    ask_to_stop(master);
+}
+
 /* The first request lets running tasks end; at the end of the grace period the run ends anyway. */
 static void look_for_stop(struct master *master)
 {
@@ -150,14 +165,12 @@ static void look_for_stop(struct master *master)
         return;
     master->next_stop_check_ns = master->now_ns + STOP_CHECK_NS;
     if (master->stop_deadline_ns == UINT64_MAX) {
-        if (!stop_is_requested &&
+        bool is_time_up = master->now_ns >= master->walltime.tasks_end_ns;
+        if (!is_time_up && !stop_is_requested &&
             !run_directory_stop_is_requested(run_directory_path(master->directory)))
             return;
-        master->stop_deadline_ns = master->now_ns + master->options->grace_ns;
-        master_tell(master, CONTROL_WARNING,
-                    "stopping on request: running tasks have %llu s to end, no new ones start",
-                    (unsigned long long)(master->options->grace_ns / SHEAF_NS_PER_S));
-        ask_to_stop(master);
+        begin_to_stop(master,
+                      is_time_up ? "stopping, as the time limit is near" : "stopping on request");
     } else if (master->now_ns >= master->stop_deadline_ns) {
         ask_to_stop(master);
     }

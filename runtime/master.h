@@ -17,9 +17,11 @@ struct master;
 struct master_job {
     struct job job; /* owned by the master from then on */
     struct plugin_hooks hooks;
+    uint64_t end_unix_ms; /* when the run must be over; WALLTIME_NEVER */
 };
 
-/* Reads, overrides and checks the job, and looks at its plug-in (in a child process). */
+/* Reads, overrides and checks the job, looks at its plug-in (in a child process) and at the clock.
+ */
 int master_job_load(const struct run_options *options, struct master_job *job,
                     struct sheaf_error *error);
 

@@ -288,6 +288,7 @@ static int status_of_end(enum run_end end)
     case RUN_END_JOB_FAILED:
         return 1;
     case RUN_END_STOPPED:
+    case RUN_END_WALLTIME:
         return 3;
     case RUN_END_NO_WORKERS:
         return 4;
@@ -315,6 +316,10 @@ static bool perform(struct master *master, const struct effect *effect)
     case EFFECT_END:
         if (master->output_path == NULL)
             choose_output_path(master); /* published by an earlier run */
+        if (effect->end == RUN_END_WALLTIME)
+            master_tell(
+                master, CONTROL_WARNING,
+                "the time limit is too near for another task: the rest is for the next run");
         master->is_over = true;
         master->is_worth_restarting = effect->end == RUN_END_NO_WORKERS;
         master->status = status_of_end(effect->end);

@@ -30,6 +30,9 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
         job_close(&fresh.job);
         return code;
     }
+    struct sheaf_error unknown_end;
+    if (walltime_find(options, &fresh.end_unix_ms, &unknown_end) < 0)
+        fprintf(stderr, "sheaf: warning: %s\n", unknown_end.text);
     *loaded = fresh;
     return 0;
 }
@@ -47,6 +50,7 @@ static struct scheduler_config scheduler_config_of(const struct master *master)
     if (limits->range_count_max > 0)
         config.range_count_max = limits->range_count_max;
     config.lost_after_ns = master->options->lost_after_ns;
+    config.end_ns = master->walltime.tasks_end_ns;
     config.has_split = master->job.split.kind == SPLIT_PLUGIN;
     return config;
 }
@@ -129,6 +133,7 @@ int master_create(const struct run_options *options, struct master_job *job,
     master->transport = transport;
     master->job = job->job;
     master->hooks = job->hooks;
+    uint64_t end_unix_ms = job->end_unix_ms;
     *job = (struct master_job){0};
     master->members = memory_allocate_zeroed((size_t)rank_count, sizeof *master->members);
     master->failures = failure_log_create();
@@ -138,6 +143,7 @@ int master_create(const struct run_options *options, struct master_job *job,
     master->start_ns = master->now_ns;
     master->last_poll_ns = master->now_ns;
     master->journal_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    master->walltime = walltime_plan_until(end_unix_ms);
     struct scheduler_config config = scheduler_config_of(master);
     master->scheduler = scheduler_create(&config);
     bool is_new = false;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -184,13 +185,15 @@ static void add_version_options(struct argument_list *list, const struct mpirun 
 char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout *layout,
                         const struct mpirun_program *program, const struct run_options *options)
 {
-    enum { OWN_WORDS_MAX = 32, NUMBER_BYTES = 16 };
+    enum { OWN_WORDS_MAX = 32, NUMBER_BYTES = 24 };
     struct argument_list list = {.capacity = OWN_WORDS_MAX + options->mpi_option_count +
                                              (size_t)options->argument_count};
     size_t words_bytes = list.capacity * sizeof *list.items;
-    list.items = memory_allocate(words_bytes + NUMBER_BYTES);
+    list.items = memory_allocate(words_bytes + 2 * NUMBER_BYTES);
     char *number = (char *)list.items + words_bytes;
+    char *end = number + NUMBER_BYTES;
     snprintf(number, NUMBER_BYTES, "%u", layout->ranks);
+    snprintf(end, NUMBER_BYTES, "%" PRIu64, program->end_unix_ms);
 
     add(&list, mpirun->path);
     add_version_options(&list, mpirun, layout, user_maps(options));
@@ -204,6 +207,8 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
     add(&list, "--under-launcher");
     if (program->is_restart)
         add(&list, "--restart");
+    if (program->end_unix_ms != 0)
+        add_pair(&list, "--end-at", end);
     for (int i = 0; i < options->argument_count; i++)
         add(&list, options->arguments[i]);
     add(&list, NULL);

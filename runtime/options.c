@@ -106,6 +106,8 @@ static const struct option_entry option_table[] = {
            AT(restarts_max), 0, 1000000),
     OPTION(DURATION, 0, "grace", "TIME", "for running tasks to end when stopped (10s)",
            AT(grace_ns), 0, TIME_MAX),
+    OPTION(DURATION, 0, "walltime", "TIME", "time for this run (in a Slurm job, what it has left)",
+           AT(walltime_ns), 1, TIME_MAX),
     OPTION(DURATION, 0, "start-timeout", "TIME", "for mpirun to start the master (60s)",
            AT(start_timeout_ns), 1, TIME_MAX),
     OPTION(DURATION, 0, "silence-timeout", "TIME", "for the master to say anything (30s)",
@@ -118,6 +120,7 @@ static const struct option_entry option_table[] = {
 
     OPTION(FLAG, 0, "under-launcher", NULL, NULL, AT(is_under_launcher), 0, 0),
     OPTION(FLAG, 0, "restart", NULL, NULL, AT(is_restart), 0, 0),
+    OPTION(COUNT_64, 0, "end-at", "UNIX_MS", NULL, AT(end_unix_ms), 1, UINT64_MAX),
 };
 
 enum {

@@ -21,7 +21,8 @@ struct run_options {
     struct job_resources resources; /* of a task; 0 = as the job says */
     uint64_t checkpoint_ns;
     uint64_t lost_after_ns;
-    uint64_t grace_ns; /* for running tasks when asked to stop */
+    uint64_t grace_ns;    /* for running tasks when asked to stop */
+    uint64_t walltime_ns; /* from the start; 0 = as the batch system says */
     bool is_fresh;
     bool is_forced;
     bool shows_placement;
@@ -43,6 +44,7 @@ struct run_options {
     bool is_under_launcher; /* a launcher reads this rank's standard error */
     bool is_restart;        /* it started this run before: --fresh was obeyed then, and the lock
                                may still be held by what was just ended */
+    uint64_t end_unix_ms;   /* when the run must be over; 0 = find it out, UINT64_MAX = never */
 
     /* All arguments after "run", for passing on and for printing; borrowed. */
     char *const *arguments;

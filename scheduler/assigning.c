@@ -3,6 +3,8 @@
 
 /* Queued items looked at when the first ones wait for other workers than those that are free. */
 enum { ITEMS_LOOKED_AT = 8 };
+/* Likewise workers, when the first ones have not the time for a task. */
+enum { WORKERS_LOOKED_AT = 8 };
 
 void assigning_queue(struct scheduler *scheduler, enum work work, struct range range)
 {
@@ -109,32 +111,53 @@ static bool place_item(struct scheduler *scheduler)
         }
         const struct observed_worker *worker =
             assigning_find_worker(scheduler, HUNGER_PREFETCH, item->avoid);
-        if (worker != NULL) {
+        if (worker != NULL && walltime_allows(scheduler, worker, item->work)) {
             assign_item(scheduler, worker->rank, item);
             return true;
         }
+        if (worker != NULL)
+            walltime_refuse(scheduler, worker->rank);
         item = next;
     }
     return false;
 }
 
+/* The range that the worker is to have next; empty when it would not end in time. */
+static struct range choose_range(struct scheduler *scheduler, const struct observed_worker *worker,
+                                 struct range first_open)
+{
+    struct range range = pacing_choose(
+        &scheduler->config, observed_worker_pace(&scheduler->observations, worker), first_open,
+        state_open(scheduler->state)->task_count, state_slot_count(scheduler->state));
+    uint64_t fit = walltime_fit(scheduler, worker, range.count);
+    if (fit < range.count)
+        range.count = fit >= scheduler->config.range_count_min ? fit : 0;
+    return range;
+}
+
 static bool place_open_range(struct scheduler *scheduler)
 {
-    const struct range_set *open = state_open(scheduler->state);
-    const struct observed_worker *worker =
-        assigning_find_worker(scheduler, HUNGER_PREFETCH, WORKER_NONE);
     struct range first_open;
-    if (worker == NULL || !range_set_find_from(open, 0, &first_open))
+    if (!range_set_find_from(state_open(scheduler->state), 0, &first_open))
         return false;
-    const struct fact_assigned assigned = {
-        .worker = worker->rank,
-        .work = WORK_RUN,
-        .range = pacing_choose(&scheduler->config,
-                               observed_worker_pace(&scheduler->observations, worker), first_open,
-                               open->task_count, state_slot_count(scheduler->state)),
-        .attempt = 1};
-    assigning_assign(scheduler, &assigned);
-    return true;
+    for (int looked_at = 0; looked_at < WORKERS_LOOKED_AT; looked_at++) {
+        const struct observed_worker *worker =
+            assigning_find_worker(scheduler, HUNGER_PREFETCH, WORKER_NONE);
+        if (worker == NULL)
+            return false;
+        const struct fact_assigned assigned = {
+            .worker = worker->rank,
+            .work = WORK_RUN,
+            .range = choose_range(scheduler, worker, first_open),
+            .attempt = 1,
+        };
+        if (!range_is_empty(assigned.range)) {
+            assigning_assign(scheduler, &assigned);
+            return true;
+        }
+        walltime_refuse(scheduler, worker->rank);
+    }
+    return false;
 }
 
 void assigning_fill(struct scheduler *scheduler)

@@ -165,8 +165,9 @@ static bool copy_one(struct scheduler *scheduler)
             assigning_find_worker(scheduler, HUNGER_IDLE, late->worker);
         if (worker == NULL)
             return false;
-        if (worker->rank != late->worker) {
-            const struct assignment *original = state_find_assignment(scheduler->state, late->seq);
+        const struct assignment *original = state_find_assignment(scheduler->state, late->seq);
+        if (worker->rank != late->worker &&
+            walltime_fit(scheduler, worker, original->range.count) == original->range.count) {
             const struct fact_assigned copy = {.worker = worker->rank,
                                                .work = original->work,
                                                .range = original->range,
@@ -189,6 +190,8 @@ void endgame_hurry(struct scheduler *scheduler)
     if (scheduler->observations.idle_slot_count == 0)
         return;
     give_up_asking(scheduler);
+    if (!walltime_helps_to_hurry(scheduler))
+        return;
     take_back(scheduler, scheduler->observations.idle_slot_count);
     while (copy_one(scheduler))
         continue;

@@ -51,6 +51,13 @@ uint64_t pace_expect_ns(const struct pace *pace, uint64_t task_count)
     return larger(task_count * each / 256, 1);
 }
 
+uint64_t pace_fit_count(const struct pace *pace, uint64_t time_ns)
+{
+    if (!pace_is_known(pace))
+        return UINT64_MAX;
+    return smaller(time_ns, UINT64_MAX / 256) * 256 / task_ns_x256(pace);
+}
+
 static uint64_t choose_count(const struct scheduler_config *config, const struct pace *pace,
                              uint64_t open_count, uint64_t slot_count)
 {

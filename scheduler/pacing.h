@@ -19,6 +19,8 @@ void pace_measure(struct pace *pace, uint64_t task_count, uint64_t busy_ns);
 bool pace_is_known(const struct pace *pace);
 /* Expected time of so many tasks; 0 when unknown, and never 0 otherwise. */
 uint64_t pace_expect_ns(const struct pace *pace, uint64_t task_count);
+/* How many tasks should end within the time; UINT64_MAX when unknown. */
+uint64_t pace_fit_count(const struct pace *pace, uint64_t time_ns);
 
 /* The range to assign from the front of the open range `open`, of `open_count` open tasks in all.
  * It ends at a multiple of the largest power of two that costs it at most half of its tasks: so

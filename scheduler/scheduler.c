@@ -19,6 +19,7 @@ struct scheduler_config scheduler_config_default(void)
         .retry_delay_ns = 100 * SHEAF_NS_PER_MS,
         .merge_bytes_max = (uint64_t)16 << 20,
         .merge_fan_in = 16,
+        .end_ns = UINT64_MAX,
         .prefetch_per_slot = 1,
     };
 }
@@ -305,13 +306,18 @@ static void follow_phase(struct scheduler *scheduler)
 static void decide(struct scheduler *scheduler)
 {
     follow_phase(scheduler);
+    scheduler->is_short_of_time = false;
     if (!scheduler->is_stopping)
         assigning_fill(scheduler);
     endgame_hurry(scheduler);
     workers_check_presence(scheduler);
-    if (scheduler->is_stopping && !scheduler->is_over && !scheduler->is_publish_asked &&
-        scheduler->observations.outstanding_count == 0)
+    if (scheduler->is_over || scheduler->is_publish_asked ||
+        scheduler->observations.outstanding_count > 0)
+        return;
+    if (scheduler->is_stopping)
         scheduler_end(scheduler, RUN_END_STOPPED);
+    else if (scheduler->is_short_of_time)
+        scheduler_end(scheduler, RUN_END_WALLTIME);
 }
 
 void scheduler_step(struct scheduler *scheduler, const struct input *input, struct output *output)

@@ -25,6 +25,7 @@ struct scheduler_config {
     uint64_t retry_delay_ns;    /* before a second attempt; doubles with each; default 100 ms */
     uint64_t merge_bytes_max;   /* input of one MERGE with more than two partials; default 16 MiB */
     uint32_t merge_fan_in;      /* partials that make a MERGE worth while; default 16 */
+    uint64_t end_ns;            /* what cannot end by then is not started; default: never */
     uint32_t prefetch_per_slot; /* ranges queued behind the running one; default 1 */
     bool has_split;             /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
 };
@@ -133,6 +134,7 @@ enum run_end {
     RUN_END_TASKS_FAILED, /* published, but tasks failed */
     RUN_END_JOB_FAILED,   /* a split, merge, finish or prepare failed for good */
     RUN_END_STOPPED,      /* on request */
+    RUN_END_WALLTIME,     /* what is left cannot end by config.end_ns */
     RUN_END_NO_WORKERS,
 };
 

@@ -1,7 +1,7 @@
 /* scheduler_private.h - what the files of the scheduler share; nobody else includes it.
  *
  * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; assigning.c, merging.c
- * and endgame.c then decide what follows from the state. */
+ * and endgame.c then decide what follows from the state, within the time limit of walltime.c. */
 #ifndef SHEAF_SCHEDULER_PRIVATE_H
 #define SHEAF_SCHEDULER_PRIVATE_H
 
@@ -37,6 +37,7 @@ struct scheduler {
     bool is_started;
     bool is_over; /* EFFECT_END was given out */
     bool is_stopping;
+    bool is_short_of_time; /* in this step something was not assigned, for want of time */
     bool is_split_reported; /* JOB_ACCEPTED is to follow */
     bool is_publish_asked;
     uint64_t run_started_seq;
@@ -107,6 +108,18 @@ void merging_climb_all(struct scheduler *scheduler);
 void merging_ended(struct scheduler *scheduler, struct range range);
 /* True when the subtree still consists of several partials. */
 bool merging_is_wanted(const struct scheduler *scheduler, struct range range);
+
+/* walltime.c */
+/* Whether such work, a range of one task for RUN, should end at the worker in time. */
+bool walltime_allows(const struct scheduler *scheduler, const struct observed_worker *worker,
+                     enum work work);
+/* How many of `count` tasks in one range should end at the worker in time. */
+uint64_t walltime_fit(const struct scheduler *scheduler, const struct observed_worker *worker,
+                      uint64_t count);
+/* Whether an idle slot has the time for a task that another gives back. */
+bool walltime_helps_to_hurry(struct scheduler *scheduler);
+/* The worker gets nothing in this step; in the next, others are looked at before it. */
+void walltime_refuse(struct scheduler *scheduler, uint32_t worker);
 
 /* endgame.c */
 void endgame_add(struct scheduler *scheduler, struct outstanding *outstanding);

@@ -1,0 +1,164 @@
+/* command.c - short commands whose answer matters, run side by side, each with a deadline. */
+#include "command.h"
+
+#include "../scheduler/scheduler.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { AT_ONCE_MAX = 128 }; /* as many as mpirun starts at a time */
+
+static _Noreturn void become(const struct command *command, int out)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    for (int i = 1; i < NSIG; i++)
+        signal(i, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* A group to kill, and no terminal to ask for a password. */
+    setsid();
+    if (command->is_needless != NULL && command->is_needless(command->context))
+        _exit(COMMAND_NEEDLESS);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    dup2(command->stream == STDOUT_FILENO ? out : null, STDOUT_FILENO);
+    dup2(command->stream == STDERR_FILENO ? out : null, STDERR_FILENO);
+    execvp(command->words[0], (char *const *)(uintptr_t)command->words);
+    _exit(errno == ENOENT ? COMMAND_NOT_FOUND : COMMAND_CANNOT_EXECUTE);
+}
+
+/* Leaves the reason in the text when it cannot. */
+static void start(struct command *command, uint64_t timeout_ns)
+{
+    int ends[2];
+    command->has_ended = false;
+    command->text[0] = '\0';
+    command->text_size = 0;
+    command->process = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        snprintf(command->text, command->text_bytes, "no pipe: %s", strerror(errno));
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0)
+        become(command, ends[1]);
+    command->end_descriptor = child > 0 ? pidfd_open(child, 0) : -1;
+    if (command->end_descriptor < 0) {
+        snprintf(command->text, command->text_bytes, "no process: %s", strerror(errno));
+        if (child > 0) {
+            kill(child, SIGKILL);
+            waitpid(child, NULL, 0);
+        }
+        close(ends[0]);
+    } else {
+        command->process = child;
+        command->text_descriptor = ends[0];
+        fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        command->deadline_ns = clock_monotonic_ns() + timeout_ns;
+    }
+    close(ends[1]);
+}
+
+/* Takes in what has come; never waits. */
+static void read_text(struct command *command)
+{
+    char dropped[4096];
+    ssize_t got = 1;
+    while (got > 0 || (got < 0 && errno == EINTR)) {
+        size_t room = command->text_bytes - 1 - command->text_size;
+        got = room > 0 ? read(command->text_descriptor, command->text + command->text_size, room)
+                       : read(command->text_descriptor, dropped, sizeof dropped);
+        if (got > 0 && room > 0)
+            command->text_size += (size_t)got;
+    }
+    command->text[command->text_size] = '\0';
+    if (got == 0) {
+        close(command->text_descriptor);
+        command->text_descriptor = -1;
+    }
+}
+
+static void collect(struct command *command, bool has_ended)
+{
+    if (!has_ended) {
+        kill(-command->process, SIGKILL);
+        kill(command->process, SIGKILL); /* it may not lead a group yet */
+    }
+    int status = 0;
+    while (waitpid(command->process, &status, 0) < 0 && errno == EINTR)
+        continue;
+    /* Something else that it started may hold the stream open: what has come is enough. */
+    if (command->text_descriptor >= 0)
+        read_text(command);
+    if (command->text_descriptor >= 0)
+        close(command->text_descriptor);
+    close(command->end_descriptor);
+    command->process = 0;
+    command->has_ended = has_ended;
+    command->exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Waits for an end, a deadline or a signal. Returns the number of those that have ended. */
+static size_t wait_for_some(struct command *const *running, size_t count, struct stop_request *stop)
+{
+    struct pollfd polled[2 * AT_ONCE_MAX + 1];
+    struct pollfd *texts = polled + count;
+    uint64_t next_ns = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        polled[i] = (struct pollfd){.fd = running[i]->end_descriptor, .events = POLLIN};
+        texts[i] = (struct pollfd){.fd = running[i]->text_descriptor, .events = POLLIN};
+        if (running[i]->deadline_ns < next_ns)
+            next_ns = running[i]->deadline_ns;
+    }
+    texts[count] = (struct pollfd){.fd = stop != NULL ? stop->descriptor : -1, .events = POLLIN};
+    uint64_t now_ns = clock_monotonic_ns();
+    poll(polled, 2 * count + 1,
+         next_ns > now_ns ? (int)((next_ns - now_ns) / SHEAF_NS_PER_MS) + 1 : 0);
+    now_ns = clock_monotonic_ns();
+    if (stop != NULL)
+        stop_request_update(stop, now_ns);
+    size_t ended = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool has_ended = polled[i].revents != 0;
+        if (texts[i].revents != 0)
+            read_text(running[i]);
+        if (!has_ended && now_ns < running[i]->deadline_ns && (stop == NULL || !stop->is_asked))
+            continue;
+        collect(running[i], has_ended);
+        ended++;
+    }
+    return ended;
+}
+
+void commands_run(struct command *commands, size_t count, uint64_t timeout_ns,
+                  struct stop_request *stop)
+{
+    struct command *running[AT_ONCE_MAX];
+    size_t running_count = 0;
+    size_t next = 0;
+    for (;;) {
+        while (next < count && running_count < AT_ONCE_MAX && (stop == NULL || !stop->is_asked)) {
+            start(&commands[next], timeout_ns);
+            if (commands[next].process != 0)
+                running[running_count++] = &commands[next];
+            next++;
+        }
+        if (running_count == 0)
+            return;
+        if (wait_for_some(running, running_count, stop) == 0)
+            continue;
+        size_t left = 0;
+        for (size_t i = 0; i < running_count; i++)
+            if (running[i]->process != 0)
+                running[left++] = running[i];
+        running_count = left;
+    }
+}

@@ -1,0 +1,44 @@
+/* command.h - short commands whose answer matters, run side by side, each with a deadline. */
+#ifndef SHEAF_COMMAND_H
+#define SHEAF_COMMAND_H
+
+#include "stop_request.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+enum {
+    COMMAND_NEEDLESS = 125,
+    COMMAND_CANNOT_EXECUTE = 126,
+    COMMAND_NOT_FOUND = 127,
+};
+
+struct command {
+    /* In. */
+    const char *const *words; /* ended by NULL; the first is found in $PATH; borrowed */
+    int stream;               /* STDOUT_FILENO or STDERR_FILENO: which one is kept */
+    /* NULL, or called first, in the new process, where it may take its time: whether the command
+     * need not be executed. Then it ends with status NEEDLESS. */
+    bool (*is_needless)(const void *context);
+    const void *context;
+    char *text; /* where to put what it says; borrowed. What is too much is dropped */
+    size_t text_bytes;
+
+    /* Out. */
+    bool has_ended;  /* by itself; if not, it was killed, or never started: why is in the text */
+    int exit_status; /* if it has ended; 128 + N by signal N, as a shell says */
+
+    /* Own. */
+    pid_t process;       /* 0 when none runs; leads a group of its own */
+    int end_descriptor;  /* a pidfd */
+    int text_descriptor; /* -1 when its stream has ended */
+    size_t text_size;
+    uint64_t deadline_ns;
+};
+
+/* Runs them, many at a time, and waits until each has ended or its time is up. Their input is
+ * empty. `stop` (NULL = none): when it is asked, those that run are killed and no other starts. */
+void commands_run(struct command *commands, size_t count, uint64_t timeout_ns,
+                  struct stop_request *stop);
+
+#endif
