@@ -34,6 +34,15 @@ static bool is_fresh_option(const char *word)
     return length >= strlen("--fr") && strncmp(word, "--fresh", length) == 0;
 }
 
+int command_line_drop_fresh(char **words, int word_count)
+{
+    int count = 0;
+    for (int i = 0; i < word_count; i++)
+        if (!is_fresh_option(words[i]))
+            words[count++] = words[i];
+    return count;
+}
+
 char *command_line_format(char *const *words, int word_count)
 {
     size_t size_bytes = 1;
@@ -56,9 +65,9 @@ char *command_line_to_continue(char *const *arguments, int argument_count)
     int count = 0;
     words[count++] = memory_copy_string("sheaf");
     words[count++] = memory_copy_string("run");
-    for (int i = 0; i < argument_count; i++)
-        if (!is_fresh_option(arguments[i]))
-            words[count++] = arguments[i];
+    if (argument_count > 0)
+        memcpy(words + count, arguments, (size_t)argument_count * sizeof *words);
+    count += command_line_drop_fresh(words + count, argument_count);
     char *line = command_line_format(words, count);
     free(words[0]);
     free(words[1]);

@@ -248,18 +248,18 @@ int launcher_run(const struct run_options *options, struct sheaf_error *error)
 {
     struct launcher launcher = {.options = options};
     struct launch_result result;
-    int code = prepare(&launcher, error);
+    int code = stop_request_open(&launcher.stop, error);
     if (code != 0)
-        goto out;
-    code = stop_request_open(&launcher.stop, error);
+        return code;
+    code = prepare(&launcher, error);
     if (code != 0)
         goto out;
     progress_display_init(&launcher.display, STDERR_FILENO, options->is_quiet);
     code = run(&launcher, &result, error);
     if (code >= 0)
         code = conclude(&launcher, &result, code);
-    stop_request_close(&launcher.stop);
 out:
+    stop_request_close(&launcher.stop);
     free(launcher.program);
     free(launcher.dir);
     job_close(&launcher.job);

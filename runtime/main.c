@@ -7,6 +7,7 @@
 #include "run_directory.h"
 #include "session.h"
 #include "status_command.h"
+#include "submit.h"
 #include "try.h"
 
 #include "../jobs/suggest.h"
@@ -76,6 +77,7 @@ static const struct {
     int (*command)(int argc, char **argv);
 } commands[] = {
     {"run", "[options] JOB", "run a job, or continue it (sheaf run --help)", run_command},
+    {"submit", "[options] JOB", "hand a job to Slurm, to run it in rounds", submit_command},
     {"try", "[options] JOB", "run one task here, to see what it does", try_command},
     {"status", "[--json] DIR", "where a run stands", status_command},
     {"doctor", "[DIR]", "check whether this host can run jobs", doctor_command},

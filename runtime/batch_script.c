@@ -1,0 +1,154 @@
+/* batch_script.c - writes the script by which Slurm runs a job in rounds. */
+#include "batch_script.h"
+
+#include "command_line.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What Slurm is told unless the user says otherwise: the last one of each counts. The signal comes
+ * up to a minute earlier than asked for. */
+static const char directives[] = "#SBATCH --no-kill\n"
+                                 "#SBATCH --requeue\n"
+                                 "#SBATCH --open-mode=append\n"
+                                 "#SBATCH --signal=B:TERM@120\n";
+
+/* Uses: sheaf, directory, fresh, again, and the function run_sheaf. The shell forgets the status of
+ * a process once it has told it, and a signal may end `wait` or come right after it: so `wait` is
+ * repeated after each signal, and "not found" (127) changes nothing. */
+static const char body[] =
+    "tasks_done() {\n"
+    "    \"$sheaf\" status --json \"$directory\" 2>/dev/null |\n"
+    "        sed -n 's/.*\"tasks_done\": *\\([0-9]*\\).*/\\1/p' | grep . || echo 0\n"
+    "}\n"
+    "\n"
+    "give_up() {\n"
+    "    echo \"sheaf: error: $1. To continue: $again\" >&2\n"
+    "    exit 3\n"
+    "}\n"
+    "\n"
+    "before=0\n"
+    "[ -n \"$fresh\" ] || before=$(tasks_done)\n"
+    "\n"
+    "# Slurm signals this shell alone, when the time limit is near.\n"
+    "child=\n"
+    "signalled=no\n"
+    "trap 'signalled=yes; [ -z \"$child\" ] || kill -TERM \"$child\"' TERM USR1\n"
+    "run_sheaf &\n"
+    "child=$!\n"
+    "[ $signalled = no ] || kill -TERM \"$child\"\n"
+    "status=127\n"
+    "while :; do\n"
+    "    signalled=no\n"
+    "    wait \"$child\"\n"
+    "    got=$?\n"
+    "    [ $got = 127 ] || status=$got\n"
+    "    [ $signalled = yes ] || break\n"
+    "done\n"
+    "\n"
+    "# 3: stopped, and can be continued. Everything else is the end.\n"
+    "[ $status = 3 ] || exit $status\n"
+    "\n"
+    "# What was cancelled must not come back.\n"
+    "state=$(squeue -h -j \"$SLURM_JOB_ID\" -o %T)\n"
+    "[ \"$state\" = RUNNING ] ||\n"
+    "    give_up \"not requeued, as Slurm says that the job is ${state:-gone}\"\n"
+    "[ \"$(tasks_done)\" -gt \"$before\" ] ||\n"
+    "    give_up \"not requeued, as this round had no time for a single task: give it more "
+    "(--time)\"\n"
+    "for attempt in 1 2 3; do\n"
+    "    scontrol requeue \"$SLURM_JOB_ID\" && exit 3\n"
+    "    sleep 2\n"
+    "done\n"
+    "give_up \"Slurm does not requeue the job\"\n";
+
+void batch_script_close(struct batch_script *script)
+{
+    free(script->program);
+    free(script->working_directory);
+    free(script->job_name);
+    free(script->run_directory);
+    *script = (struct batch_script){.job_name = NULL};
+}
+
+/* Slurm's own way of quoting: a backslash works everywhere, inside quotes as well. */
+static void write_sbatch_word(const char *word, FILE *out)
+{
+    if (*word == '\0')
+        fputs("\"\"", out);
+    for (; *word != '\0'; word++) {
+        if (strchr(" \t\"'\\#", *word) != NULL)
+            putc('\\', out);
+        putc(*word, out);
+    }
+}
+
+static void write_directives(const struct batch_script *script, FILE *out)
+{
+    fputs("#SBATCH --job-name=", out);
+    for (const char *at = script->job_name; *at != '\0'; at++)
+        putc(isalnum((unsigned char)*at) || strchr("._-+", *at) != NULL ? *at : '_', out);
+    putc('\n', out);
+    fputs(directives, out);
+    if (script->sbatch_word_count > 0)
+        fputs("#SBATCH", out);
+    for (int i = 0; i < script->sbatch_word_count; i++) {
+        putc(' ', out);
+        write_sbatch_word(script->sbatch_words[i], out);
+    }
+    if (script->sbatch_word_count > 0)
+        putc('\n', out);
+}
+
+static void write_variable(const char *name, char *value, FILE *out)
+{
+    char *quoted = command_line_format(&value, 1);
+    fprintf(out, "%s=%s\n", name, quoted);
+    free(quoted);
+}
+
+/* The line that submits the job once more. */
+static char *format_again(const struct batch_script *script)
+{
+    char *sbatch = command_line_format(script->sbatch_words, script->sbatch_word_count);
+    char *run = command_line_format(script->run_words, script->run_word_count);
+    char *again = NULL;
+    if (asprintf(&again, "sheaf submit %s -- %s", sbatch, run) < 0)
+        abort(); /* no memory */
+    free(sbatch);
+    free(run);
+    return again;
+}
+
+void batch_script_write(const struct batch_script *script, FILE *out)
+{
+    char *again = format_again(script);
+    char *run = command_line_format(script->run_words, script->run_word_count);
+    fputs("#!/bin/sh\n"
+          "# Runs a Sheaf job in rounds: stops when the time limit is near, and is requeued.\n",
+          out);
+    write_directives(script, out);
+    putc('\n', out);
+    write_variable("sheaf", script->program, out);
+    write_variable("directory", script->run_directory, out);
+    write_variable("again", again, out);
+    fprintf(out, "cd -- ");
+    char *place = command_line_format(&(char *){script->working_directory}, 1);
+    fprintf(out, "%s || exit 4\n", place);
+    fprintf(out, "fresh=%s\n", script->is_fresh ? "--fresh" : "");
+    if (script->is_fresh)
+        fputs("[ \"${SLURM_RESTART_COUNT:-0}\" = 0 ] || fresh= # only in the first round\n", out);
+    fprintf(out,
+            "\n"
+            "# Tasks that run at the signal may end, as far as the time limit allows.\n"
+            "run_sheaf() {\n"
+            "    exec \"$sheaf\" run --grace 2min $fresh %s\n"
+            "}\n"
+            "\n",
+            run);
+    fputs(body, out);
+    free(place);
+    free(again);
+    free(run);
+}
