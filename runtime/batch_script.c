@@ -72,16 +72,19 @@ void batch_script_close(struct batch_script *script)
     *script = (struct batch_script){.job_name = NULL};
 }
 
-/* Slurm's own way of quoting: a backslash works everywhere, inside quotes as well. */
+/* Slurm's own way of quoting: a blank needs quotes, and within these a backslash is special. */
 static void write_sbatch_word(const char *word, FILE *out)
 {
-    if (*word == '\0')
-        fputs("\"\"", out);
+    bool is_quoted = *word == '\0' || word[strcspn(word, " \t\"'\\#")] != '\0';
+    if (is_quoted)
+        putc('"', out);
     for (; *word != '\0'; word++) {
-        if (strchr(" \t\"'\\#", *word) != NULL)
+        if (*word == '"' || *word == '\\')
             putc('\\', out);
         putc(*word, out);
     }
+    if (is_quoted)
+        putc('"', out);
 }
 
 static void write_directives(const struct batch_script *script, FILE *out)

@@ -13,7 +13,7 @@
 #define RESERVE_NS_MAX    (30 * SHEAF_NS_PER_S)
 #define RESERVE_DIVISOR   10
 #define SQUEUE_TIMEOUT_NS (10 * SHEAF_NS_PER_S)
-#define LEFT_S_MAX        (UINT64_C(1) << 32) /* 136 years: sums and products below do not overflow */
+#define UNIX_S_MAX        (UINT64_C(1) << 40)
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -41,68 +41,36 @@ struct walltime walltime_plan_until(uint64_t end_unix_ms)
                          clock_monotonic_ns());
 }
 
-/* Digits alone; moves on behind them. */
-static bool read_number(const char **text, uint64_t *number)
+/* Seconds since 1970 in digits, which a line break may follow. */
+static bool read_unix_s(const char *text, uint64_t *unix_ms)
 {
-    if (!isdigit((unsigned char)**text))
-        return false;
     char *end;
-    *number = strtoull(*text, &end, 10);
-    *text = end;
-    return *number < LEFT_S_MAX;
-}
-
-bool walltime_read_left(const char *text, uint64_t *left_ns)
-{
-    uint64_t days = 0;
-    uint64_t seconds = 0;
-    uint64_t number;
-    if (strncmp(text, "UNLIMITED", strlen("UNLIMITED")) == 0) {
-        *left_ns = WALLTIME_NEVER;
-        return true;
-    }
-    if (!read_number(&text, &number))
+    uint64_t unix_s = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || end[strspn(end, "\n")] != '\0' || unix_s == 0 ||
+        unix_s > UNIX_S_MAX)
         return false;
-    if (*text == '-') {
-        days = number;
-        text++;
-        if (!read_number(&text, &number))
-            return false;
-    }
-    seconds = number;
-    for (int i = 0; i < 2 && *text == ':'; i++) {
-        text++;
-        if (!read_number(&text, &number) || number >= 60)
-            return false;
-        seconds = seconds * 60 + number;
-    }
-    if (text[strspn(text, " \n")] != '\0' || seconds >= LEFT_S_MAX - days * 86400 ||
-        days >= LEFT_S_MAX / 86400)
-        return false;
-    *left_ns = (days * 86400 + seconds) * SHEAF_NS_PER_S;
+    *unix_ms = unix_s * 1000;
     return true;
 }
 
 static int ask_slurm(const char *job, uint64_t *end_unix_ms, struct sheaf_error *error)
 {
-    const char *words[] = {"squeue", "-h", "-j", job, "-o", "%L", NULL};
+    const char *words[] = {"env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "-j", job, "-o", "%e",
+                           NULL};
     char text[256];
     struct command command = {
         .words = words, .stream = STDOUT_FILENO, .text = text, .text_bytes = sizeof text};
     commands_run(&command, 1, SQUEUE_TIMEOUT_NS, NULL);
-    uint64_t left_ns;
     if (!command.has_ended)
         return sheaf_error_set(error, SHEAF_ERROR_TIMEOUT,
                                "Slurm does not say when job %s must end (squeue did not answer "
                                "within 10 s); give the time with --walltime",
                                job);
-    if (command.exit_status != 0 || !walltime_read_left(text, &left_ns))
+    if (command.exit_status != 0 || !read_unix_s(text, end_unix_ms))
         return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
                                "Slurm does not say when job %s must end (squeue: status %d, "
                                "\"%.*s\"); give the time with --walltime",
                                job, command.exit_status, (int)strcspn(text, "\n"), text);
-    *end_unix_ms =
-        left_ns == WALLTIME_NEVER ? WALLTIME_NEVER : (clock_wall_ns() + left_ns) / SHEAF_NS_PER_MS;
     return 0;
 }
 
@@ -111,14 +79,9 @@ static int find_slurm_end(uint64_t *end_unix_ms, struct sheaf_error *error)
 {
     const char *job = getenv("SLURM_JOB_ID");
     const char *end = getenv("SLURM_JOB_END_TIME"); /* newer versions say it by themselves */
-    uint64_t end_unix_s;
     *end_unix_ms = WALLTIME_NEVER;
-    if (job == NULL)
+    if (job == NULL || (end != NULL && read_unix_s(end, end_unix_ms)))
         return 0;
-    if (end != NULL && read_number(&end, &end_unix_s) && *end == '\0' && end_unix_s > 0) {
-        *end_unix_ms = end_unix_s * 1000;
-        return 0;
-    }
     return ask_slurm(job, end_unix_ms, error);
 }
 

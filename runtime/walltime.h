@@ -29,8 +29,4 @@ struct walltime walltime_plan(uint64_t left_ns, uint64_t now_ns);
 /* The same, by the clocks. */
 struct walltime walltime_plan_until(uint64_t end_unix_ms);
 
-/* Understands how Slurm writes the time that a job has left: "1-02:03:04", "2:03:04", "3:04" or
- * "UNLIMITED" (WALLTIME_NEVER). False when it is something else. */
-bool walltime_read_left(const char *text, uint64_t *left_ns);
-
 #endif
