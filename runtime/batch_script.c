@@ -14,9 +14,16 @@ static const char directives[] = "#SBATCH --no-kill\n"
                                  "#SBATCH --open-mode=append\n"
                                  "#SBATCH --signal=B:TERM@120\n";
 
-/* Uses: sheaf, directory, fresh, again, and the function run_sheaf. The shell forgets the status of
- * a process once it has told it, and a signal may end `wait` or come right after it: so `wait` is
- * repeated after each signal, and "not found" (127) changes nothing. */
+/* Variables sheaf, directory, again and fresh, and the function run_sheaf, come between. The shell
+ * forgets the status of a process once it has told it, and a signal may end `wait` or come right
+ * after it: so `wait` is repeated after each signal, and "not found" (127) changes nothing. */
+static const char begin[] =
+    "# Slurm signals this shell alone, when the time limit is near.\n"
+    "child=\n"
+    "signalled=no\n"
+    "trap 'signalled=yes; [ -z \"$child\" ] || kill -TERM \"$child\"' TERM USR1\n"
+    "\n";
+
 static const char body[] =
     "tasks_done() {\n"
     "    \"$sheaf\" status --json \"$directory\" 2>/dev/null |\n"
@@ -30,11 +37,6 @@ static const char body[] =
     "\n"
     "before=0\n"
     "[ -n \"$fresh\" ] || before=$(tasks_done)\n"
-    "\n"
-    "# Slurm signals this shell alone, when the time limit is near.\n"
-    "child=\n"
-    "signalled=no\n"
-    "trap 'signalled=yes; [ -z \"$child\" ] || kill -TERM \"$child\"' TERM USR1\n"
     "run_sheaf &\n"
     "child=$!\n"
     "[ $signalled = no ] || kill -TERM \"$child\"\n"
@@ -133,6 +135,7 @@ void batch_script_write(const struct batch_script *script, FILE *out)
           out);
     write_directives(script, out);
     putc('\n', out);
+    fputs(begin, out);
     write_variable("sheaf", script->program, out);
     write_variable("directory", script->run_directory, out);
     write_variable("again", again, out);

@@ -128,3 +128,9 @@ journal_holds()
 {
     [ "$(du -cb "$1"/journal/segment-* 2>/dev/null | tail -n 1 | cut -f1)" -ge "$2" ]
 }
+
+# executed_in LEDGER: the tasks of the plug-in ledger that were executed, each once.
+executed_in()
+{
+    awk '{ print $3 }' "$1" | sort -nu
+}

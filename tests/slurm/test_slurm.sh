@@ -70,7 +70,8 @@ SlurmdLogFile=$slurm/slurmd.log
 MailProg=/bin/true
 Prolog=$slurm/prolog
 PrologFlags=Alloc
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
+SlurmdParameters=config_overrides
+NodeName=$node NodeAddr=127.0.0.1 CPUs=16 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
 }
@@ -135,49 +136,170 @@ job_is()
     [ "$(job_state "$1")" = "$2" ]
 }
 
+# show_job NAME
 show_job()
 {
-    scontrol show job "$1"
-    tail -n 40 "$work"/*.out "$work"/*.err 2>/dev/null
-    tail -n 20 "$slurm"/slurm*.log
+    scontrol show job "$(cat "job.$1")" | grep -E 'JobState|Restarts|StartTime'
+    tail -n 40 "$1.err"
+    grep "JobId=$(cat "job.$1") " "$slurm/slurmctld.log"
 }
 
-# submit NAME TASKS [SBATCH OPTION...]: a job whose tasks take 0.4 s, for two workers with one slot
-# each. Leaves $job, its number.
+# submit NAME TASKS MILLISECONDS [SBATCH OPTION...] [-- OPTION...]: a job for two workers with one
+# slot each. Leaves its number in job.NAME.
 submit()
 {
-    local name=$1 tasks=$2
-    shift 2
+    local name=$1 tasks=$2 milliseconds=$3 sbatch=()
+    shift 3
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        sbatch+=("$1")
+        shift
+    done
+    [ $# = 0 ] || shift
     local said
-    said=$($sheaf submit --time=1 --output="$work/$name.out" --error="$work/$name.err" "$@" -- \
-        --tasks "$tasks" -p milliseconds=400 -p ledger="$work/$name.ledger" \
-        --dir "$work/$name" --workers 2 --slots 1 "$TEST_PLUGINS/ledger.so") ||
-        { fail "sheaf submit: $said"; return 1; }
-    job=${said##* }
-    [ "$said" = "Submitted batch job $job" ] || fail "sbatch says: $said"
+    said=$($sheaf submit --time=5 --output="$work/$name.out" --error="$work/$name.err" \
+        "${sbatch[@]}" -- --tasks "$tasks" -p milliseconds="$milliseconds" \
+        -p ledger="$work/$name.ledger" --dir "$work/$name" --workers 2 --slots 1 "$@" \
+        "$TEST_PLUGINS/ledger.so") || { fail "sheaf submit: $said"; return 1; }
+    echo "${said##* }" >"job.$name"
+    [ "$said" = "Submitted batch job ${said##* }" ] || fail "sbatch says: $said"
 }
 
-# The indices that were started, each once.
-started_tasks()
+# Side by side with others, as they sleep most of the time. Slurm sends its signal half a minute too
+# early, which is too early for limits as short as these: it is one that nobody minds.
+jobs_are_submitted()
 {
-    awk '{ print $3 }' "$1" | sort -nu
+    submit rounds 50 400 --comment="10 s" --signal=B:URG@1 -- --fresh &&
+        submit hopeless 10 60000 --comment="7 s" --signal=B:URG@1
 }
 
-rounds_within_a_time_limit_finish_the_job()
+# ended NAME STATE EXIT: the job is over, and how.
+ended()
 {
-    local job rounds
-    submit rounds 60 --comment="10 s" --signal=B:TERM@1 || return 1
-    wait_for 120 job_has_ended "$job" || { show_job "$job"; fail "it does not end"; return 1; }
-    rounds=$(grep -c 'continuing ' rounds.err)
-    echo "# $rounds times requeued" >&3
-    show_job "$job"
-    job_is "$job" COMPLETED && [ "$(job_field "$job" ExitCode)" = 0:0 ] || return 1
-    [ "$(job_field "$job" Restarts)" = "$rounds" ] && [ "$rounds" -ge 2 ] ||
-        { fail "$rounds rounds"; return 1; }
-    seq -s ' ' 0 59 | tr '\n' ' ' | cmp - rounds.out || { cat rounds.out; fail "wrong output"; }
+    local job
+    job=$(cat "job.$1")
+    wait_for 200 job_has_ended "$job" || { show_job "$1"; fail "$1 does not end"; return 1; }
+    job_is "$job" "$2" && [ "$(job_field "$job" ExitCode)" = "$3" ] ||
+        { show_job "$1"; fail "$1 did not end as $2 with status $3"; }
 }
 
-check slurm_starts start_slurm
+# has_whole_output NAME TASKS
+has_whole_output()
+{
+    seq -s ' ' 0 $(($2 - 1)) | tr '\n' ' ' | cmp - "$1.out" || { cat "$1.out"; fail "not all"; }
+}
+
+restarts_of()
+{
+    job_field "$(cat "job.$1")" Restarts
+}
+
+# Once it has begun to work, the master stops in time: Slurm never has to end the job.
+time_limit_is_kept_and_the_job_goes_on_in_the_next_round()
+{
+    ended rounds COMPLETED 0:0 && has_whole_output rounds 50 || return 1
+    local restarts
+    restarts=$(restarts_of rounds)
+    echo "# the job took $((restarts + 1)) rounds" >&3
+    show_job rounds
+    [ "$restarts" -ge 2 ] || { fail "$restarts times requeued"; return 1; }
+    [ "$(grep -c 'continuing ' rounds.err)" = "$restarts" ] || fail "did not continue each time"
+}
+
+signal_to_the_batch_shell_stops_the_round()
+{
+    local job
+    submit signalled 30 400 || return 1
+    job=$(cat job.signalled)
+    wait_for 60 tasks_done_are signalled 4 || { show_job signalled; return 1; }
+    scancel --batch --signal=TERM "$job"
+    ended signalled COMPLETED 0:0 && has_whole_output signalled 30 || return 1
+    show_job signalled
+    [ "$(restarts_of signalled)" = 1 ] && grep -q 'stopping on request' signalled.err
+}
+
+# What `scancel` ends must not come back by itself, and is continued by hand.
+cancelled_job_loses_nothing()
+{
+    local job done
+    submit cancelled 40 400 || return 1
+    job=$(cat job.cancelled)
+    wait_for 60 tasks_done_are cancelled 6 || { show_job cancelled; return 1; }
+    scancel "$job"
+    ended cancelled CANCELLED 3:0 || return 1
+    show_job cancelled
+    [ "$(restarts_of cancelled)" = 0 ] || { fail "it was requeued"; return 1; }
+    no_process_is_left "$work/cancelled" || return 1
+    done=$(status_field cancelled tasks_done)
+    mv cancelled.ledger cancelled.ledger.before
+    $sheaf run --tasks 40 -p milliseconds=400 -p ledger="$work/cancelled.ledger" \
+        --dir "$work/cancelled" --workers 2 --slots 1 "$TEST_PLUGINS/ledger.so" \
+        >cancelled.out 2>said || { cat said; return 1; }
+    cat said
+    grep -q "continuing .*: $done of 40" said || { fail "$done tasks were done"; return 1; }
+    [ "$(executed_in cancelled.ledger | wc -l)" = $((40 - done)) ] ||
+        { fail "tasks that were done ran again"; return 1; }
+    has_whole_output cancelled 40
+}
+
+# It would be requeued for ever.
+round_without_a_result_is_not_repeated()
+{
+    ended hopeless FAILED 3:0 || return 1
+    show_job hopeless
+    [ "$(restarts_of hopeless)" = 0 ] && grep -q 'no time for a single task' hopeless.err &&
+        grep -q 'To continue: sheaf submit --time=5' hopeless.err
+}
+
+# runs_to_its_end COMMAND...: which submits the job with the odd names.
+runs_to_its_end()
+{
+    local job
+    job=$("$@" | tr -dc 0-9)
+    echo "$job" >job.odd
+    rm -f odd.out
+    ended odd COMPLETED 0:0 || return 1
+    [ "$(squeue -h -t all -j "$job" -o %k)" = "x # \"y\" 'z' \\" ] ||
+        { squeue -h -t all -j "$job" -o %k; fail "the comment was mangled"; return 1; }
+    [ "$(job_field "$job" Requeue)" = 0 ] || { fail "--no-requeue has no effect"; return 1; }
+    [ "$(cat odd.out)" = "0 1 2 " ] || { cat odd.out; fail "another output"; }
+}
+
+printed_script_is_what_is_submitted()
+{
+    local name="it's \"a\" \$(touch evil) # \\"
+    cp "$TEST_PLUGINS/ledger.so" "$name.so"
+    local words=(--comment="x # \"y\" 'z' \\" --time 5 --no-requeue -- --tasks 3
+        -p milliseconds=1 -p ledger="$work/odd ledger" "$name.so")
+    $sheaf submit --print "${words[@]}" >printed.sh || return 1
+    cat printed.sh
+    sh -n printed.sh || return 1
+    runs_to_its_end "$sheaf" submit --output=odd.out --error=odd.err "${words[@]}" &&
+        runs_to_its_end sbatch --output=odd.out --error=odd.err printed.sh || return 1
+    [ ! -e evil ] || fail "a name was executed"
+}
+
+wrong_submissions_are_refused()
+{
+    local status
+    for words in "" "--time=1" "-- --taks 3 x.so" "nowhere.yaml" "-- --help x.so extra"; do
+        status=0
+        # shellcheck disable=SC2086
+        $sheaf submit --print $words >out 2>said || status=$?
+        case $words in
+        *--help*) [ $status = 0 ] && grep -q Usage out || return 1 ;;
+        *) [ $status = 2 ] && [ ! -s out ] || { cat out said; fail "$words: $status"; return 1; } ;;
+        esac
+    done
+}
+
 exec 3>&1
-check rounds_within_a_time_limit_finish_the_job rounds_within_a_time_limit_finish_the_job
+check slurm_starts start_slurm
+check wrong_submissions_are_refused wrong_submissions_are_refused
+check jobs_are_submitted jobs_are_submitted
+check cancelled_job_loses_nothing cancelled_job_loses_nothing
+check signal_to_the_batch_shell_stops_the_round signal_to_the_batch_shell_stops_the_round
+check round_without_a_result_is_not_repeated round_without_a_result_is_not_repeated
+check printed_script_is_what_is_submitted printed_script_is_what_is_submitted
+check time_limit_is_kept_and_the_job_goes_on_in_the_next_round \
+    time_limit_is_kept_and_the_job_goes_on_in_the_next_round
 finish
