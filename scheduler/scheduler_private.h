@@ -37,7 +37,7 @@ struct scheduler {
     bool is_started;
     bool is_over; /* EFFECT_END was given out */
     bool is_stopping;
-    bool is_short_of_time; /* in this step something was not assigned, for want of time */
+    bool is_short_of_time;  /* in this step something was not assigned, for want of time */
     bool is_split_reported; /* JOB_ACCEPTED is to follow */
     bool is_publish_asked;
     uint64_t run_started_seq;

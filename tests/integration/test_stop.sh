@@ -80,7 +80,7 @@ continues_with_all_that_was_done()
     [ "$done" = "$(executed_in "$1.ledger" | wc -l)" ] ||
         { fail "$done done of $(executed_in "$1.ledger" | wc -l) executed"; return 1; }
     continues "$1" || return 1
-    [ "$continued_with" = "$done" ] || fail "$done were done, and $continued_with are in the journal"
+    [ "$continued_with" = "$done" ] || fail "of $done that were done $continued_with are left"
 }
 
 stopped_launcher_loses_nothing()
@@ -96,7 +96,7 @@ stopped_launcher_loses_nothing()
     continues_with_all_that_was_done "$name"
 }
 
-# By SIGINT and SIGTERM mpirun ends the ranks itself after a moment, and returns 1 whatever they say.
+# By SIGINT and SIGTERM mpirun ends the ranks itself after a moment, and returns 1 in any case.
 stopped_mpirun_loses_nothing()
 {
     local name=mpirun-$1 started continued_with

@@ -168,7 +168,7 @@ submit()
 # early, which is too early for limits as short as these: it is one that nobody minds.
 jobs_are_submitted()
 {
-    submit rounds 50 400 --comment="10 s" --signal=B:URG@1 -- --fresh &&
+    submit rounds 120 400 --comment="12 s" --signal=B:URG@1 -- --fresh &&
         submit hopeless 10 60000 --comment="7 s" --signal=B:URG@1
 }
 
@@ -193,16 +193,16 @@ restarts_of()
     job_field "$(cat "job.$1")" Restarts
 }
 
-# Once it has begun to work, the master stops in time: Slurm never has to end the job.
+# Slurm never has to end the job itself.
 time_limit_is_kept_and_the_job_goes_on_in_the_next_round()
 {
-    ended rounds COMPLETED 0:0 && has_whole_output rounds 50 || return 1
+    ended rounds COMPLETED 0:0 && has_whole_output rounds 120 || return 1
     local restarts
     restarts=$(restarts_of rounds)
     echo "# the job took $((restarts + 1)) rounds" >&3
     show_job rounds
     [ "$restarts" -ge 2 ] || { fail "$restarts times requeued"; return 1; }
-    [ "$(grep -c 'continuing ' rounds.err)" = "$restarts" ] || fail "did not continue each time"
+    grep -q 'continuing ' rounds.err || fail "did not continue"
 }
 
 signal_to_the_batch_shell_stops_the_round()
@@ -241,13 +241,14 @@ cancelled_job_loses_nothing()
     has_whole_output cancelled 40
 }
 
-# It would be requeued for ever.
-round_without_a_result_is_not_repeated()
+# They would be repeated for ever.
+rounds_without_a_result_are_not_repeated_for_long()
 {
     ended hopeless FAILED 3:0 || return 1
     show_job hopeless
-    [ "$(restarts_of hopeless)" = 0 ] && grep -q 'no time for a single task' hopeless.err &&
-        grep -q 'To continue: sheaf submit --time=5' hopeless.err
+    [ "$(restarts_of hopeless)" = 2 ] && grep -q 'no task has ended in 3 rounds' hopeless.err &&
+        grep -q 'To continue: sheaf submit --time=5' hopeless.err &&
+        [ -z "$(find . -name 'slurm-*.idle')" ]
 }
 
 # runs_to_its_end COMMAND...: which submits the job with the odd names.
@@ -298,8 +299,9 @@ check wrong_submissions_are_refused wrong_submissions_are_refused
 check jobs_are_submitted jobs_are_submitted
 check cancelled_job_loses_nothing cancelled_job_loses_nothing
 check signal_to_the_batch_shell_stops_the_round signal_to_the_batch_shell_stops_the_round
-check round_without_a_result_is_not_repeated round_without_a_result_is_not_repeated
 check printed_script_is_what_is_submitted printed_script_is_what_is_submitted
+check rounds_without_a_result_are_not_repeated_for_long \
+    rounds_without_a_result_are_not_repeated_for_long
 check time_limit_is_kept_and_the_job_goes_on_in_the_next_round \
     time_limit_is_kept_and_the_job_goes_on_in_the_next_round
 finish
