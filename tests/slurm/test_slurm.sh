@@ -40,7 +40,8 @@ write_configuration()
     head -c 1024 /dev/urandom >"$slurm/munge.key"
     chmod 0400 "$slurm/munge.key"
     chmod 0711 "$slurm"
-    # cred_expire is also how long a job that was requeued waits before it starts again.
+    # cred_expire is also how long a job that was requeued waits before it starts again. A slow
+    # machine has a minute to keep to limits of seconds.
     cat >"$SLURM_CONF" <<CONF
 ClusterName=test
 SlurmctldHost=$node(127.0.0.1)
@@ -56,6 +57,7 @@ TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SwitchType=switch/none
+OverTimeLimit=1
 MpiDefault=none
 ReturnToService=2
 SelectType=select/cons_tres
@@ -164,12 +166,11 @@ submit()
     [ "$said" = "Submitted batch job ${said##* }" ] || fail "sbatch says: $said"
 }
 
-# Side by side with others, as they sleep most of the time. Slurm sends its signal half a minute too
+# Runs beside the others, as it sleeps most of the time. Slurm sends its signal half a minute too
 # early, which is too early for limits as short as these: it is one that nobody minds.
-jobs_are_submitted()
+job_is_submitted()
 {
-    submit rounds 120 400 --comment="12 s" --signal=B:URG@1 -- --fresh &&
-        submit hopeless 10 60000 --comment="7 s" --signal=B:URG@1
+    submit rounds 120 400 --comment="12 s" --signal=B:URG@1 -- --fresh
 }
 
 # ended NAME STATE EXIT: the job is over, and how.
@@ -241,16 +242,6 @@ cancelled_job_loses_nothing()
     has_whole_output cancelled 40
 }
 
-# They would be repeated for ever.
-rounds_without_a_result_are_not_repeated_for_long()
-{
-    ended hopeless FAILED 3:0 || return 1
-    show_job hopeless
-    [ "$(restarts_of hopeless)" = 2 ] && grep -q 'no task has ended in 3 rounds' hopeless.err &&
-        grep -q 'To continue: sheaf submit --time=5' hopeless.err &&
-        [ -z "$(find . -name 'slurm-*.idle')" ]
-}
-
 # runs_to_its_end COMMAND...: which submits the job with the odd names.
 runs_to_its_end()
 {
@@ -279,29 +270,12 @@ printed_script_is_what_is_submitted()
     [ ! -e evil ] || fail "a name was executed"
 }
 
-wrong_submissions_are_refused()
-{
-    local status
-    for words in "" "--time=1" "-- --taks 3 x.so" "nowhere.yaml" "-- --help x.so extra"; do
-        status=0
-        # shellcheck disable=SC2086
-        $sheaf submit --print $words >out 2>said || status=$?
-        case $words in
-        *--help*) [ $status = 0 ] && grep -q Usage out || return 1 ;;
-        *) [ $status = 2 ] && [ ! -s out ] || { cat out said; fail "$words: $status"; return 1; } ;;
-        esac
-    done
-}
-
 exec 3>&1
 check slurm_starts start_slurm
-check wrong_submissions_are_refused wrong_submissions_are_refused
-check jobs_are_submitted jobs_are_submitted
+check job_is_submitted job_is_submitted
 check cancelled_job_loses_nothing cancelled_job_loses_nothing
 check signal_to_the_batch_shell_stops_the_round signal_to_the_batch_shell_stops_the_round
 check printed_script_is_what_is_submitted printed_script_is_what_is_submitted
-check rounds_without_a_result_are_not_repeated_for_long \
-    rounds_without_a_result_are_not_repeated_for_long
 check time_limit_is_kept_and_the_job_goes_on_in_the_next_round \
     time_limit_is_kept_and_the_job_goes_on_in_the_next_round
 finish
