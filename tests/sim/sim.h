@@ -35,14 +35,25 @@ struct options {
 
 enum cost_shape { COST_UNIFORM, COST_HEAVY_TAIL, COST_RISING };
 
-/* Number of faults of each kind, spread over the first part of the run. */
-struct fault_counts {
-    uint32_t deaths;
-    uint32_t silences;
-    uint32_t goodbyes;
-    uint32_t master_crashes;
-    uint32_t stops;
-    uint32_t losses; /* of stored results */
+/* Faults that strike at some moment of the first part of a run. X(name, what a plan calls them) */
+#define SIM_FAULTS(X)                                                                              \
+    X(DEATH, "deaths of workers")                                                                  \
+    X(RESTART, "restarts of workers")                                                              \
+    X(SILENCE, "silences")                                                                         \
+    X(GOODBYE, "goodbyes")                                                                         \
+    X(CUT, "workers cut off")                                                                      \
+    X(NODE_CUT, "nodes cut off")                                                                   \
+    X(NODE_DEATH, "nodes lost")                                                                    \
+    X(MASTER_CRASH, "master crashes")                                                              \
+    X(STOP, "stops")                                                                               \
+    X(LOSS, "stored results damaged")                                                              \
+    X(SLOW_DISK, "stalls of the disk")
+
+enum fault {
+#define X(name, text) FAULT_##name,
+    SIM_FAULTS(X)
+#undef X
+        FAULT_COUNT
 };
 
 struct plan {
@@ -56,15 +67,21 @@ struct plan {
     enum cost_shape cost_shape;
     uint64_t cost_ns;
     struct scheduler_config config;
-    struct fault_counts faults;
+    uint32_t node_count;     /* worker r is on node r % node_count */
+    uint32_t fault_permille; /* how likely each kind of fault is to be in this seed at all */
+    uint32_t faults[FAULT_COUNT];
     uint32_t failing_prepares; /* the last so many workers fail to prepare */
     uint32_t slow_workers;
     uint32_t slow_percent; /* time taken by a slow worker: 100 = normal */
     uint64_t delay_ns_max;
     uint64_t silence_ns_max;
+    uint64_t cut_ns_max;
+    bool cuts_lose;        /* what is under way when a link is cut is lost, not late */
+    uint64_t stall_ns_max; /* of the disk */
     uint32_t duplicate_permille;
     uint32_t damage_permille;      /* of payloads read */
     uint32_t lost_record_permille; /* of journal records, at recovery */
+    uint32_t lost_write_permille;  /* of records that were not durable at a crash */
     uint32_t snapshot_permille;    /* of appends */
     uint32_t failing_tasks;        /* for good */
     uint32_t troubled_tasks;       /* fail at first, then succeed */
@@ -79,6 +96,7 @@ struct plan {
 
 void plan_draw(struct plan *plan, const struct options *options, struct random_source *source);
 void plan_print(const struct plan *plan);
+uint32_t plan_workers_gone(const struct plan *plan);
 
 /* ---- tasks, their cost and the serial reference: sim_job.c ---- */
 
@@ -141,6 +159,7 @@ struct message {
     uint32_t run;    /* the mpirun that it belongs to */
     uint32_t worker; /* rank */
     uint32_t slot_count;
+    uint64_t life;
     uint64_t incarnation;
     uint64_t assignment;
     enum work work;
@@ -168,10 +187,8 @@ enum event_kind {
     EVENT_TO_MASTER,     /* message */
     EVENT_SLOT,          /* target = worker, detail = slot */
     EVENT_HEARTBEAT,     /* target = worker */
-    EVENT_DEATH,         /* the next six: faults, as they strike */
-    EVENT_SILENCE,
-    EVENT_GOODBYE,
-    EVENT_MASTER_CRASH,
+    EVENT_FAULT,         /* detail = enum fault */
+    EVENT_REVIVAL,       /* target = worker */
     EVENT_STOP,
     EVENT_LOSS,
     EVENT_STOP_AGAIN,
@@ -230,7 +247,11 @@ struct sim_worker {
     uint64_t silent_until_ns;
     uint64_t to_master_ns; /* arrival of the last message each way: pairs are FIFO */
     uint64_t to_worker_ns;
-    uint64_t cut_ns; /* after death: messages that would arrive later are lost */
+    uint64_t last_ns;     /* after death: messages that would arrive later are lost */
+    uint64_t cut_from_ns; /* its link is cut from then ... */
+    uint64_t cut_until_ns;
+    uint64_t life;          /* counts restarts of its process */
+    uint64_t admitted_life; /* the one whose hello the master took last */
     uint32_t slot_count;
     struct slot *slots;
     struct message **queue; /* orders that wait, in order; owned */
@@ -244,6 +265,8 @@ struct sim_worker *worker_create(struct world *world, uint32_t rank);
 void worker_destroy(struct sim_worker *worker);
 void worker_handle(struct world *world, struct sim_worker *worker, const struct event *event);
 void worker_die(struct world *world, struct sim_worker *worker);
+/* Its process starts again, and knows nothing. */
+void worker_revive(struct world *world, struct sim_worker *worker);
 void worker_fall_silent(struct world *world, struct sim_worker *worker, uint64_t duration_ns);
 void worker_say_goodbye(struct world *world, struct sim_worker *worker, bool is_prepare_failed);
 
@@ -291,6 +314,11 @@ void journal_take_snapshot(struct journal *journal, const struct state *state);
 void journal_decode(struct world *world, const struct record *record, struct fact *fact);
 /* Only records up to `kept_seq` survive. */
 void journal_cut(struct journal *journal, uint64_t kept_seq);
+/* The master dies: what was not durable is kept up to somewhere, torn off there, and may have holes
+ * where a write was lost. */
+void journal_crash(struct world *world);
+/* Damage to the disk that recovery meets. */
+void journal_rot(struct world *world);
 /* Feeds what is left to `apply`, from the snapshot on when asked to. */
 void journal_replay(struct world *world, bool from_snapshot,
                     void (*apply)(void *context, const struct fact *fact), void *context);
@@ -344,9 +372,9 @@ struct shadow {
     bool has_output;
     bool has_lost; /* results, since the last check */
     uint64_t task_count;
-    uint32_t *live;     /* 1 + place in `results` of the one that covers the task; 0 = none */
-    uint8_t *in_flight; /* scratch: assignments that run the task */
-    bool *has_failed;
+    uint32_t *live;      /* 1 + place in `results` of the one that covers the task; 0 = none */
+    uint8_t *in_flight;  /* scratch: assignments that run the task */
+    uint64_t *failed_in; /* 1 + the assignment in which the task failed last; 0 = it never did */
     struct shadow_result *results; /* all that ever were accepted */
     size_t result_count;
     size_t result_capacity;
@@ -378,6 +406,15 @@ void check_end(struct world *world, enum run_end end);
 _Noreturn void violate(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* ---- faults as they strike: sim_fault.c ---- */
+
+/* Spreads the plan's faults over the first part of the run, and says when at the latest the job
+ * must be done. */
+void fault_plan_time(struct world *world);
+void fault_strike(struct world *world, const struct event *event);
+/* True for a message that a cut link keeps from arriving now: it is late then, or lost. */
+bool fault_holds_message(struct world *world, const struct event *event);
+
 /* ---- the world: sim_world.c ---- */
 
 struct world {
@@ -403,6 +440,7 @@ struct world {
     uint64_t fault_end_ns;
     uint64_t relaunch_ns_max; /* until the launcher has started another run */
     uint64_t deadline_ns;
+    uint64_t disk_stalls_until_ns;
     bool is_finished; /* the output was published and the run ended */
     bool is_over;
     struct byte_writer reference;
@@ -429,6 +467,8 @@ void world_send_to_master(struct world *world, struct sim_worker *worker, struct
 void world_send_to_worker(struct world *world, struct sim_worker *worker, struct message *message);
 /* The worker of this run with that rank, or NULL when it died. */
 struct sim_worker *world_find_worker(struct world *world, uint32_t rank);
+struct sim_worker *world_get_worker(struct world *world, uint32_t rank);
+uint32_t world_node_of(const struct world *world, uint32_t rank);
 /* Everything of this run dies but the journal; the launcher starts another run. */
 void world_relaunch(struct world *world, const char *why);
 bool world_has_faults(const struct world *world);

@@ -36,6 +36,26 @@ static uint64_t find_seq(const struct output *output, enum fact_kind kind, uint6
     return else_seq;
 }
 
+/* It is heard, or should be: its first message after a cut may take as long as a heartbeat. */
+static bool is_heard(const struct world *world, const struct sim_worker *worker)
+{
+    return worker->silent_until_ns <= world->now_ns &&
+           (worker->cut_until_ns == 0 ||
+            worker->cut_until_ns + world->plan.config.lost_after_ns <= world->now_ns);
+}
+
+/* Somebody's prepare fails, and nobody else is there. */
+static bool is_unprepared(struct world *world)
+{
+    uint32_t prepared_count = world->plan.worker_count - world->plan.failing_prepares;
+    for (uint32_t rank = 1; rank <= prepared_count; rank++) {
+        const struct sim_worker *worker = world_find_worker(world, rank);
+        if (worker != NULL && is_heard(world, worker))
+            return false;
+    }
+    return world->plan.failing_prepares > 0;
+}
+
 static void check_gate(struct world *world, const struct output *output,
                        const struct effect *effect)
 {
@@ -56,6 +76,10 @@ static void check_gate(struct world *world, const struct output *output,
     if (effect->kind == EFFECT_END &&
         (effect->end == RUN_END_DONE || effect->end == RUN_END_TASKS_FAILED))
         check_seq_at_least(world, effect, finished, "the end of the job");
+    if (effect->kind == EFFECT_END && effect->end == RUN_END_JOB_FAILED &&
+        find_seq(output, FACT_JOB_FAILED, 0) != 0 && !world->plan.has_failing_finish &&
+        !is_unprepared(world))
+        violate(world, "the job failed, but nothing in it should");
 }
 
 static void check_worker_load(struct world *world, const struct fact_assigned *assigned)
@@ -323,18 +347,6 @@ void check_replay(struct world *world)
     state_destroy(continued);
 }
 
-/* Somebody's prepare fails, and nobody else is there. */
-static bool is_unprepared(struct world *world)
-{
-    uint32_t prepared_count = world->plan.worker_count - world->plan.failing_prepares;
-    for (uint32_t rank = 1; rank <= prepared_count; rank++) {
-        const struct sim_worker *worker = world_find_worker(world, rank);
-        if (worker != NULL && worker->silent_until_ns <= world->now_ns)
-            return false;
-    }
-    return world->plan.failing_prepares > 0;
-}
-
 void check_end(struct world *world, enum run_end end)
 {
     const struct state *state = state_of(world);
@@ -344,8 +356,6 @@ void check_end(struct world *world, enum run_end end)
                 state_worker_count(state));
     if (end == RUN_END_STOPPED && world->stop_count == 0)
         violate(world, "the run ends as stopped, but nobody asked for it");
-    if (end == RUN_END_JOB_FAILED && !world->plan.has_failing_finish && !is_unprepared(world))
-        violate(world, "the job failed, but nothing in it should");
     if (end != RUN_END_DONE && end != RUN_END_TASKS_FAILED)
         return;
     if (state_phase(state) != PHASE_FINISHED)

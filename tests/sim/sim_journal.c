@@ -97,6 +97,41 @@ void journal_cut(struct journal *journal, uint64_t kept_seq)
     journal->is_sync_waiting = false;
 }
 
+/* Never the numbers of runs: a real journal has the current one in more than one place. What is
+ * lost at the very end is cut off, so that numbers go on without a gap. */
+static void lose_records(struct world *world, uint64_t after_seq, uint32_t permille)
+{
+    struct journal *journal = &world->journal;
+    for (size_t i = after_seq; i < journal->count; i++) {
+        struct record *record = &journal->records[i];
+        if (record->kind != FACT_RUN_STARTED && random_chance(&world->random, permille)) {
+            record->is_lost = true;
+            journal->has_lost_records = true;
+        }
+    }
+    while (journal->count > 0 && journal->records[journal->count - 1].is_lost)
+        journal_cut(journal, journal->count - 1);
+}
+
+void journal_crash(struct world *world)
+{
+    struct journal *journal = &world->journal;
+    uint64_t durable_seq = journal->durable_seq;
+    uint64_t kept_seq = durable_seq;
+    if (random_chance(&world->random, 600))
+        kept_seq = random_between(&world->random, kept_seq, journal->count);
+    else if (random_chance(&world->random, 500))
+        kept_seq = journal->count;
+    journal_cut(journal, kept_seq);
+    lose_records(world, durable_seq, world->plan.lost_write_permille);
+}
+
+void journal_rot(struct world *world)
+{
+    if (world_has_faults(world))
+        lose_records(world, 0, world->plan.lost_record_permille);
+}
+
 void journal_replay(struct world *world, bool from_snapshot,
                     void (*apply)(void *context, const struct fact *fact), void *context)
 {

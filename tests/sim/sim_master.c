@@ -45,14 +45,8 @@ void master_close(struct master *master)
 
 static void crash(struct world *world)
 {
-    struct journal *journal = &world->journal;
-    uint64_t kept_seq = journal->durable_seq;
-    if (random_chance(&world->random, 600))
-        kept_seq = random_between(&world->random, kept_seq, journal->count);
-    else if (random_chance(&world->random, 500))
-        kept_seq = journal->count;
-    trace(world, "fault: master crashes, kept", 0, kept_seq, no_range);
-    journal_cut(journal, kept_seq);
+    journal_crash(world);
+    trace(world, "fault: master crashes, kept", 0, world->journal.count, no_range);
     world_relaunch(world, "relaunch after a crash");
 }
 
@@ -210,6 +204,14 @@ static void perform(struct world *world, const struct effect *effect)
     }
 }
 
+/* What one sync takes: long, while the disk stalls. */
+static uint64_t draw_sync_ns(struct world *world)
+{
+    uint64_t sync_ns = 1 + random_below(&world->random, world->plan.sync_ns);
+    uint64_t until_ns = world->disk_stalls_until_ns;
+    return until_ns > world->now_ns ? until_ns - world->now_ns + sync_ns : sync_ns;
+}
+
 static void post_sync(struct world *world, uint64_t delay_ns)
 {
     world->journal.sync_generation++;
@@ -232,7 +234,7 @@ static void plan_sync(struct world *world)
     if (is_wanted) {
         journal->is_sync_waiting = false;
         journal->syncing_seq = journal->count;
-        post_sync(world, 1 + random_below(&world->random, world->plan.sync_ns));
+        post_sync(world, draw_sync_ns(world));
     } else if (!journal->is_sync_waiting) {
         journal->is_sync_waiting = true;
         post_sync(world, world->plan.sync_interval_ns);
@@ -358,32 +360,13 @@ static void recover_fact(void *context, const struct fact *fact)
         shadow_apply(world, fact);
 }
 
-/* Damage to the disk. Never the numbers of runs: a real journal has the current one in more than
- * one place. What is lost at the very end is cut off, so that numbers go on without a gap. */
-static void lose_records(struct world *world)
-{
-    struct journal *journal = &world->journal;
-    if (!world_has_faults(world))
-        return;
-    for (size_t i = 0; i < journal->count; i++) {
-        struct record *record = &journal->records[i];
-        if (record->kind != FACT_RUN_STARTED &&
-            random_chance(&world->random, world->plan.lost_record_permille)) {
-            record->is_lost = true;
-            journal->has_lost_records = true;
-        }
-    }
-    while (journal->count > 0 && journal->records[journal->count - 1].is_lost)
-        journal_cut(journal, journal->count - 1);
-}
-
 void master_start(struct world *world)
 {
     struct master *master = &world->master;
     struct journal *journal = &world->journal;
     *master = (struct master){.tick_ns = UINT64_MAX};
     master->scheduler = scheduler_create(&world->plan.config);
-    lose_records(world);
+    journal_rot(world);
     journal->is_from_snapshot = journal->snapshot.count > 0 && random_chance(&world->random, 700);
     shadow_reset(&world->shadow);
     journal_replay(world, journal->is_from_snapshot, recover_fact, world);
@@ -411,19 +394,21 @@ static void accept_job(struct world *world)
     master_feed(world, &input, NULL);
 }
 
-/* A worker that is not in the state says hello once more only when it never got its welcome: after
- * that its heartbeats readmit it. */
-static void on_contact(struct world *world, const struct message *message)
+/* A worker that is not in the state says hello once more only when it never got its welcome, or
+ * when its process started again: else its heartbeats readmit it. */
+static void on_contact(struct world *world, struct sim_worker *worker,
+                       const struct message *message)
 {
     struct input input = {.kind = INPUT_HEARD};
     input.as.heard_worker = message->worker;
     bool is_known = state_find_worker(state_of(world), message->worker) != NULL;
-    if (message->kind == MESSAGE_HELLO && !is_known) {
+    if (message->kind == MESSAGE_HELLO && (!is_known || message->life > worker->admitted_life)) {
+        worker->admitted_life = message->life;
         input.kind = INPUT_HELLO;
         input.as.hello = (struct input_hello){
             .worker = message->worker,
             .slot_count = message->slot_count,
-            .node = message->worker % 4,
+            .node = world_node_of(world, message->worker),
         };
     }
     master_feed(world, &input, NULL);
@@ -488,13 +473,13 @@ static void on_message(struct world *world, const struct event *event)
     };
     const struct message *message = event->message;
     bool is_contact = message->kind == MESSAGE_HELLO || message->kind == MESSAGE_HEARTBEAT;
-    if (event->time_ns > world->workers[event->target]->cut_ns)
+    if (event->time_ns > world->workers[event->target]->last_ns)
         return;
     if (message->run != world->run && (is_contact || !world->plan.lingers))
         return;
     trace(world, names[message->kind], message->worker, message->assignment, message->range);
     if (is_contact) {
-        on_contact(world, message);
+        on_contact(world, world->workers[event->target], message);
         return;
     }
     struct input input = input_of(message);
@@ -519,7 +504,7 @@ static void on_synced(struct world *world)
     if (journal->is_sync_waiting) {
         journal->is_sync_waiting = false;
         journal->syncing_seq = journal->count;
-        post_sync(world, 1 + random_below(&world->random, world->plan.sync_ns));
+        post_sync(world, draw_sync_ns(world));
         return;
     }
     journal->durable_seq = journal->syncing_seq;

@@ -45,7 +45,7 @@ static void draw_cluster(struct plan *plan, const struct options *options,
     uint64_t cost_ns_max = 20 * SHEAF_NS_PER_S * slots / (plan->task_count + 1) + 1;
     if (plan->cost_ns > cost_ns_max)
         plan->cost_ns = cost_ns_max;
-    plan->slow_workers = random_chance(source, 400) ? 1 : 0;
+    plan->node_count = (uint32_t)random_scale(source, 1, 8);
     plan->delay_ns_max = random_chance(source, 100) ? 0 : random_scale(source, 1000, 10000000);
     plan->sync_ns = random_scale(source, 10 * 1000, 30 * SHEAF_NS_PER_MS);
     plan->sync_interval_ns = random_scale(source, SHEAF_NS_PER_MS, SHEAF_NS_PER_S);
@@ -75,39 +75,79 @@ static void draw_config(struct plan *plan, struct random_source *source)
     }
 }
 
-static uint32_t draw_count(struct random_source *source, uint32_t permille, uint32_t most)
+/* Each seed has a subset of all kinds of fault: some have few, so that these show by themselves,
+ * and some have all. `permille` is how likely a kind is at the most. */
+static bool draw_kind(const struct plan *plan, uint32_t permille, struct random_source *source)
 {
-    return random_chance(source, permille) ? (uint32_t)random_between(source, 1, most) : 0;
+    return random_chance(source, permille) && random_chance(source, plan->fault_permille);
+}
+
+static uint32_t draw_count(const struct plan *plan, uint32_t permille, uint32_t most,
+                           struct random_source *source)
+{
+    return draw_kind(plan, permille, source) ? (uint32_t)random_between(source, 1, most) : 0;
+}
+
+static void draw_strikes(struct plan *plan, struct random_source *source)
+{
+    const struct {
+        uint32_t permille;
+        uint32_t most;
+    } strikes[FAULT_COUNT] = {
+        [FAULT_DEATH] = {800, plan->worker_count},
+        [FAULT_RESTART] = {600, 8},
+        [FAULT_SILENCE] = {800, 8},
+        [FAULT_GOODBYE] = {400, 3},
+        [FAULT_CUT] = {600, 6},
+        [FAULT_NODE_CUT] = {600, 3},
+        [FAULT_NODE_DEATH] = {300, 2},
+        [FAULT_MASTER_CRASH] = {800, 6},
+        [FAULT_STOP] = {300, 2},
+        [FAULT_LOSS] = {600, 20},
+        [FAULT_SLOW_DISK] = {600, 4},
+    };
+    for (int fault = 0; fault < FAULT_COUNT; fault++)
+        plan->faults[fault] =
+            draw_count(plan, strikes[fault].permille, strikes[fault].most, source);
+    uint64_t lost_after_ns = plan->config.lost_after_ns;
+    plan->silence_ns_max = random_scale(source, 10 * SHEAF_NS_PER_MS, 20 * SHEAF_NS_PER_S);
+    plan->cut_ns_max = random_scale(source, SHEAF_NS_PER_MS, 4 * lost_after_ns);
+    plan->cuts_lose = random_chance(source, 500);
+    plan->stall_ns_max = random_scale(source, 100 * SHEAF_NS_PER_MS, 10 * SHEAF_NS_PER_S);
 }
 
 static void draw_faults(struct plan *plan, struct random_source *source)
 {
-    if (random_chance(source, 100))
-        return;
-    plan->faults.deaths = draw_count(source, 500, plan->worker_count);
-    plan->faults.silences = draw_count(source, 500, 8);
-    plan->faults.goodbyes = draw_count(source, 250, 3);
-    plan->faults.master_crashes = draw_count(source, 500, 6);
-    plan->faults.stops = draw_count(source, 150, 2);
-    plan->faults.losses = draw_count(source, 300, 20);
-    plan->failing_prepares = draw_count(source, 150, plan->worker_count);
-    plan->silence_ns_max = random_scale(source, 10 * SHEAF_NS_PER_MS, 20 * SHEAF_NS_PER_S);
-    plan->duplicate_permille = draw_count(source, 450, 300);
-    plan->damage_permille = draw_count(source, 250, 50);
-    plan->lost_record_permille = draw_count(source, 150, 100);
+    static const uint32_t densities[] = {0, 150, 300, 500, 700, 700, 850, 1000};
+    plan->fault_permille = densities[random_below(source, sizeof densities / sizeof *densities)];
+    draw_strikes(plan, source);
+    plan->failing_prepares = draw_count(plan, 200, plan->worker_count, source);
+    plan->slow_workers = draw_kind(plan, 600, source) ? 1 : 0;
+    plan->duplicate_permille = draw_count(plan, 900, 600, source);
+    plan->damage_permille = draw_count(plan, 400, 50, source);
+    plan->lost_record_permille = draw_count(plan, 250, 100, source);
+    plan->lost_write_permille = draw_count(plan, 250, 500, source);
     plan->work_failures = plan->config.attempts_max > 1 && plan->config.crashes_max > 1
-                              ? draw_count(source, 300, 1)
+                              ? draw_count(plan, 400, 1, source)
                               : 0;
-    plan->has_failing_finish = plan->has_finish && random_chance(source, 30);
-    plan->lingers = random_chance(source, 500);
-    plan->keeps_queue_on_welcome = random_chance(source, 300);
+    plan->has_failing_finish = plan->has_finish && draw_kind(plan, 40, source);
+    plan->lingers = draw_kind(plan, 700, source);
+    plan->keeps_queue_on_welcome = draw_kind(plan, 400, source);
     uint32_t most = plan->task_count < 24 ? (uint32_t)plan->task_count : 24;
     if (most > 0) {
-        plan->failing_tasks = draw_count(source, 500, most);
-        plan->troubled_tasks = draw_count(source, 500, most);
+        plan->failing_tasks = draw_count(plan, 700, most, source);
+        plan->troubled_tasks = draw_count(plan, 700, most, source);
     }
-    if (most > 0 && plan->task_count <= 500 && random_chance(source, 30))
+    if (most > 0 && plan->task_count <= 500 && draw_kind(plan, 40, source))
         plan->failing_tasks = (uint32_t)plan->task_count;
+}
+
+/* How many workers may be missing at the end, for good. */
+uint32_t plan_workers_gone(const struct plan *plan)
+{
+    uint32_t of_node = plan->worker_count / plan->node_count + 1;
+    return plan->faults[FAULT_DEATH] + plan->faults[FAULT_GOODBYE] + plan->failing_prepares +
+           plan->faults[FAULT_NODE_DEATH] * of_node;
 }
 
 void plan_draw(struct plan *plan, const struct options *options, struct random_source *source)
@@ -118,7 +158,7 @@ void plan_draw(struct plan *plan, const struct options *options, struct random_s
     draw_config(plan, source);
     draw_faults(plan, source);
     /* A worker that hangs must not hold the job, unless it may be the last one. */
-    uint32_t gone = plan->faults.deaths + plan->faults.goodbyes + plan->failing_prepares;
+    uint32_t gone = plan_workers_gone(plan);
     plan->slow_percent =
         (uint32_t)random_scale(source, 150, plan->worker_count > 1 + gone ? 1000 * 1000 : 2000);
     plan->restarts_finished_job = random_chance(source, 200);
@@ -142,17 +182,29 @@ void plan_print(const struct plan *plan)
            " ns, delay %" PRIu64 " ns, sync %" PRIu64 " ns every %" PRIu64 " ns\n",
            config->lost_after_ns, config->no_workers_ns, config->retry_delay_ns, plan->delay_ns_max,
            plan->sync_ns, plan->sync_interval_ns);
-    printf("plan: %" PRIu32 " deaths, %" PRIu32 " silences of at most %" PRIu64 " ns, %" PRIu32
-           " goodbyes, %" PRIu32 " master crashes, %" PRIu32 " stops, %" PRIu32 " losses, %" PRIu32
-           " failing prepares, %" PRIu32 " slow workers (%" PRIu32 " %%)\n",
-           plan->faults.deaths, plan->faults.silences, plan->silence_ns_max, plan->faults.goodbyes,
-           plan->faults.master_crashes, plan->faults.stops, plan->faults.losses,
-           plan->failing_prepares, plan->slow_workers, plan->slow_percent);
+    static const char *const fault_names[FAULT_COUNT] = {
+#define X(name, text) text,
+        SIM_FAULTS(X)
+#undef X
+    };
+    printf("plan:");
+    for (int fault = 0; fault < FAULT_COUNT; fault++)
+        if (plan->faults[fault] > 0)
+            printf(" %" PRIu32 " %s,", plan->faults[fault], fault_names[fault]);
+    printf(" %" PRIu32 " failing prepares, %" PRIu32 " slow workers (%" PRIu32 " %%), %" PRIu32
+           " nodes\n",
+           plan->failing_prepares, plan->slow_workers, plan->slow_percent, plan->node_count);
+    printf("plan: silences of at most %" PRIu64 " ns, cuts %" PRIu64 " ns (%s), stalls %" PRIu64
+           " ns\n",
+           plan->silence_ns_max, plan->cut_ns_max, plan->cuts_lose ? "lossy" : "late",
+           plan->stall_ns_max);
     printf("plan: permille: %" PRIu32 " duplicates, %" PRIu32 " damaged payloads, %" PRIu32
-           " lost records, %" PRIu32 " snapshots; %" PRIu32 " tasks fail for good, %" PRIu32
-           " at first, %" PRIu32 " failures of other work%s%s%s%s\n",
+           " lost records, %" PRIu32 " lost writes, %" PRIu32 " snapshots; %" PRIu32
+           " tasks fail for good, %" PRIu32 " at first, %" PRIu32
+           " failures of other work%s%s%s%s\n",
            plan->duplicate_permille, plan->damage_permille, plan->lost_record_permille,
-           plan->snapshot_permille, plan->failing_tasks, plan->troubled_tasks, plan->work_failures,
+           plan->lost_write_permille, plan->snapshot_permille, plan->failing_tasks,
+           plan->troubled_tasks, plan->work_failures,
            plan->has_failing_finish ? ", finish fails for good" : "",
            plan->lingers ? ", old workers linger" : "",
            plan->keeps_queue_on_welcome ? ", queues kept on welcome" : "",

@@ -13,7 +13,7 @@ void shadow_reset(struct shadow *shadow)
 {
     free(shadow->live);
     free(shadow->in_flight);
-    free(shadow->has_failed);
+    free(shadow->failed_in);
     free(shadow->results);
     free(shadow->assignments);
     *shadow = (struct shadow){0};
@@ -27,7 +27,7 @@ static void apply_job_accepted(struct shadow *shadow, const struct fact_job_acce
     shadow->task_count = job->task_count;
     shadow->live = memory_allocate_zeroed(job->task_count, sizeof *shadow->live);
     shadow->in_flight = memory_allocate_zeroed(job->task_count, sizeof *shadow->in_flight);
-    shadow->has_failed = memory_allocate_zeroed(job->task_count, sizeof *shadow->has_failed);
+    shadow->failed_in = memory_allocate_zeroed(job->task_count, sizeof *shadow->failed_in);
 }
 
 static void add_result(struct shadow *shadow, const struct partial *partial, uint64_t seq)
@@ -106,7 +106,11 @@ static void apply_attempt_failed(struct world *world, const struct fact *fact)
         if (shadow->live[task] != 0)
             violate(world, "task %llu is done and fails afterwards, in fact %llu",
                     (unsigned long long)task, (unsigned long long)fact->seq);
-        shadow->has_failed[task] = true;
+        if (failed->assignment != 0 && shadow->failed_in[task] == 1 + failed->assignment)
+            violate(world, "task %llu fails in assignment %llu again, in fact %llu",
+                    (unsigned long long)task, (unsigned long long)failed->assignment,
+                    (unsigned long long)fact->seq);
+        shadow->failed_in[task] = 1 + failed->assignment;
     }
     if (failed->is_final)
         add_result(shadow, &absent, fact->seq);
@@ -123,7 +127,7 @@ static bool is_done(const struct shadow *shadow, struct range range)
 /* A task that failed runs by itself, whatever range it was in. */
 static bool is_retry(const struct shadow *shadow, struct range range)
 {
-    return range.count == 1 && shadow->has_failed[range.first];
+    return range.count == 1 && shadow->failed_in[range.first] != 0;
 }
 
 static bool is_other(const struct world *world, const struct shadow_assignment *other,
@@ -272,7 +276,7 @@ void shadow_adopt(struct world *world, const struct state *state)
         add_result(shadow, partial, 0);
     const struct trouble *trouble = state_find_trouble_from(state, WORK_RUN, 0);
     while (trouble != NULL) {
-        shadow->has_failed[trouble->range.first] = true;
+        shadow->failed_in[trouble->range.first] = 1;
         trouble = state_find_trouble_from(state, WORK_RUN, range_end(trouble->range));
     }
 }

@@ -19,6 +19,7 @@ static void post_heartbeat(struct world *world, const struct sim_worker *worker)
                           .time_ns = world->now_ns + world->plan.config.lost_after_ns / 5,
                           .kind = EVENT_HEARTBEAT,
                           .target = worker->index,
+                          .generation = worker->life,
                       });
 }
 
@@ -26,6 +27,7 @@ static struct message *message_of(const struct sim_worker *worker, enum message_
 {
     struct message *message = message_create(kind);
     message->slot_count = worker->slot_count;
+    message->life = worker->life;
     return message;
 }
 
@@ -37,7 +39,8 @@ struct sim_worker *worker_create(struct world *world, uint32_t rank)
     worker->run = world->run;
     worker->is_alive = true;
     worker->slow_percent = rank <= world->plan.slow_workers ? world->plan.slow_percent : 100;
-    worker->cut_ns = UINT64_MAX;
+    worker->last_ns = UINT64_MAX;
+    worker->life = 1;
     worker->slot_count = (uint32_t)random_between(&world->random, 1, world->plan.slot_count_max);
     worker->slots = memory_allocate_zeroed(worker->slot_count, sizeof *worker->slots);
     world_send_to_master(world, worker, message_of(worker, MESSAGE_HELLO));
@@ -77,10 +80,26 @@ void worker_destroy(struct sim_worker *worker)
 void worker_die(struct world *world, struct sim_worker *worker)
 {
     worker->is_alive = false;
-    worker->cut_ns = world->now_ns + random_below(&world->random, 2 * world->plan.delay_ns_max + 2);
+    worker->last_ns =
+        world->now_ns + random_below(&world->random, 2 * world->plan.delay_ns_max + 2);
     drop_queue(worker);
     for (uint32_t i = 0; i < worker->slot_count; i++)
         clear_slot(&worker->slots[i]);
+}
+
+void worker_revive(struct world *world, struct sim_worker *worker)
+{
+    if (worker->is_alive || worker->run != world->run)
+        return;
+    worker->is_alive = true;
+    worker->is_welcome = false;
+    worker->incarnation = 0;
+    worker->silent_until_ns = 0;
+    worker->last_ns = UINT64_MAX;
+    worker->life++;
+    trace(world, "worker is back", worker->rank, worker->life, no_range);
+    world_send_to_master(world, worker, message_of(worker, MESSAGE_HELLO));
+    post_heartbeat(world, worker);
 }
 
 static void post_slot(struct world *world, const struct sim_worker *worker, struct slot *slot)
@@ -116,7 +135,7 @@ void worker_say_goodbye(struct world *world, struct sim_worker *worker, bool is_
     goodbye->is_prepare_failed = is_prepare_failed;
     world_send_to_master(world, worker, goodbye);
     worker_die(world, worker);
-    worker->cut_ns = UINT64_MAX;
+    worker->last_ns = UINT64_MAX;
 }
 
 static uint64_t tasks_ns(const struct world *world, const struct sim_worker *worker, uint64_t first,
@@ -400,6 +419,12 @@ static void on_cancel(struct world *world, struct sim_worker *worker, uint64_t a
     start_orders(world, worker);
 }
 
+/* The work is meant for the process that was there before, or the welcome was lost on its way. */
+static bool may_miss_welcome(const struct world *world, const struct sim_worker *worker)
+{
+    return worker->life > 1 || (world->plan.cuts_lose && worker->cut_until_ns > 0);
+}
+
 static void on_message(struct world *world, struct sim_worker *worker,
                        const struct message *message)
 {
@@ -413,9 +438,10 @@ static void on_message(struct world *world, struct sim_worker *worker,
             worker_say_goodbye(world, worker, true);
         return;
     case MESSAGE_ASSIGN:
-        if (!worker->is_welcome)
+        if (worker->is_welcome)
+            on_assign(world, worker, message);
+        else if (!may_miss_welcome(world, worker))
             violate(world, "worker %u was given work before its welcome", worker->rank);
-        on_assign(world, worker, message);
         return;
     case MESSAGE_TAKE_BACK:
         on_take_back(world, worker, message->assignment);
@@ -459,7 +485,7 @@ void worker_handle(struct world *world, struct sim_worker *worker, const struct 
         world_post(world, &later);
         return;
     }
-    if (event->kind == EVENT_HEARTBEAT)
+    if (event->kind == EVENT_HEARTBEAT && event->generation == worker->life)
         on_heartbeat(world, worker);
     else if (event->kind == EVENT_TO_WORKER)
         on_message(world, worker, event->message);

@@ -1,4 +1,4 @@
-/* sim_world.c - virtual time: the event queue, the network, and faults as they strike. */
+/* sim_world.c - virtual time: the event queue, the network, and the runs one after the other. */
 #include "sim.h"
 
 #include "../../scheduler/memory.h"
@@ -197,19 +197,23 @@ void world_send_to_worker(struct world *world, struct sim_worker *worker, struct
     world_post(world, &event);
 }
 
+struct sim_worker *world_get_worker(struct world *world, uint32_t rank)
+{
+    size_t first_of_run = world->worker_count - world->plan.worker_count;
+    return world->workers[first_of_run + rank - 1];
+}
+
 struct sim_worker *world_find_worker(struct world *world, uint32_t rank)
 {
     if (rank < 1 || rank > world->plan.worker_count)
         return NULL;
-    size_t first_of_run = world->worker_count - world->plan.worker_count;
-    struct sim_worker *worker = world->workers[first_of_run + rank - 1];
+    struct sim_worker *worker = world_get_worker(world, rank);
     return worker->is_alive ? worker : NULL;
 }
 
-static struct sim_worker *draw_worker(struct world *world)
+uint32_t world_node_of(const struct world *world, uint32_t rank)
 {
-    uint32_t rank = 1 + (uint32_t)random_below(&world->random, world->plan.worker_count);
-    return world_find_worker(world, rank);
+    return rank % world->plan.node_count;
 }
 
 static void launch(struct world *world)
@@ -239,52 +243,27 @@ void world_relaunch(struct world *world, const char *why)
     world_post(world, &(struct event){.time_ns = world->now_ns + wait_ns, .kind = EVENT_RELAUNCH});
 }
 
-static void strike(struct world *world, const struct event *event)
-{
-    struct sim_worker *worker = draw_worker(world);
-    if (event->kind == EVENT_MASTER_CRASH) {
-        if (world->master.is_up)
-            world->master.crash_countdown = 1 + random_below(&world->random, 20);
-        return;
-    }
-    if (event->kind == EVENT_STOP || event->kind == EVENT_LOSS) {
-        master_handle(world, event);
-        return;
-    }
-    if (worker == NULL)
-        return;
-    if (event->kind == EVENT_DEATH) {
-        trace(world, "fault: worker dies", worker->rank, 0, no_range);
-        worker_die(world, worker);
-    } else if (event->kind == EVENT_SILENCE) {
-        trace(world, "fault: worker falls silent", worker->rank, 0, no_range);
-        worker_fall_silent(world, worker,
-                           1 + random_below(&world->random, world->plan.silence_ns_max));
-    } else {
-        trace(world, "fault: worker leaves", worker->rank, 0, no_range);
-        worker_say_goodbye(world, worker, false);
-    }
-}
-
 static void handle(struct world *world, const struct event *event)
 {
+    if (fault_holds_message(world, event))
+        return;
     switch (event->kind) {
     case EVENT_TO_WORKER:
     case EVENT_SLOT:
     case EVENT_HEARTBEAT:
         worker_handle(world, world->workers[event->target], event);
         return;
-    case EVENT_DEATH:
-    case EVENT_SILENCE:
-    case EVENT_GOODBYE:
-    case EVENT_MASTER_CRASH:
-    case EVENT_STOP:
-    case EVENT_LOSS:
-        strike(world, event);
+    case EVENT_FAULT:
+        fault_strike(world, event);
+        return;
+    case EVENT_REVIVAL:
+        worker_revive(world, world->workers[event->target]);
         return;
     case EVENT_RELAUNCH:
         launch(world);
         return;
+    case EVENT_STOP:
+    case EVENT_LOSS:
     case EVENT_TO_MASTER:
     case EVENT_TICK:
     case EVENT_SYNCED:
@@ -295,48 +274,6 @@ static void handle(struct world *world, const struct event *event)
         master_handle(world, event);
         return;
     }
-}
-
-/* Half of the faults come early: short phases are struck as often as long ones. */
-static void post_faults(struct world *world, enum event_kind kind, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t time_ns = random_chance(&world->random, 500)
-                               ? random_below(&world->random, world->fault_end_ns)
-                               : random_scale(&world->random, 1000, world->fault_end_ns);
-        world_post(world, &(struct event){.time_ns = time_ns, .kind = kind});
-    }
-}
-
-/* When faults end, and when at the latest the job must be done: one slot could do all the work
- * some times over, and every patience of the scheduler could be used up often. A slow worker is no
- * excuse, unless it may be the last one. */
-static void plan_time(struct world *world)
-{
-    const struct plan *plan = &world->plan;
-    uint64_t serial_ns = world->job.cost_before_ns[plan->task_count];
-    uint64_t slots = plan->worker_count * (uint64_t)(plan->slot_count_max + 1) / 2;
-    world->fault_end_ns =
-        serial_ns * 3 / 2 / slots + 8 * plan->delay_ns_max + 4 * plan->sync_ns + SHEAF_NS_PER_MS;
-    uint32_t gone = plan->faults.deaths + plan->faults.goodbyes + plan->failing_prepares;
-    uint64_t slow_percent =
-        plan->slow_workers > 0 && plan->worker_count <= 1 + gone ? plan->slow_percent : 100;
-    world->relaunch_ns_max = world->fault_end_ns / 8;
-    if (world->relaunch_ns_max > SHEAF_NS_PER_S)
-        world->relaunch_ns_max = SHEAF_NS_PER_S;
-    uint64_t patience_ns = 6 * plan->config.lost_after_ns + 32 * plan->config.retry_delay_ns +
-                           2 * plan->silence_ns_max + 4 * plan->config.range_target_ns;
-    if (gone >= plan->worker_count)
-        patience_ns += 2 * plan->config.no_workers_ns;
-    uint32_t runs = 1 + plan->faults.master_crashes + plan->faults.stops;
-    world->deadline_ns = world->fault_end_ns + 4 * serial_ns / 100 * slow_percent +
-                         4 * patience_ns + runs * 12 * SHEAF_NS_PER_S;
-    post_faults(world, EVENT_DEATH, plan->faults.deaths);
-    post_faults(world, EVENT_SILENCE, plan->faults.silences);
-    post_faults(world, EVENT_GOODBYE, plan->faults.goodbyes);
-    post_faults(world, EVENT_MASTER_CRASH, plan->faults.master_crashes);
-    post_faults(world, EVENT_STOP, plan->faults.stops);
-    post_faults(world, EVENT_LOSS, plan->faults.losses);
 }
 
 static void run_events(struct world *world)
@@ -369,7 +306,7 @@ bool world_run(const struct options *options, struct world *world)
     sim_job_reference(&world->job, &world->reference);
     journal_init(&world->journal);
     shadow_reset(&world->shadow);
-    plan_time(world);
+    fault_plan_time(world);
     launch(world);
     run_events(world);
     return true;
