@@ -46,6 +46,17 @@ static const char *host_of(const struct master *master, uint32_t worker)
     return member->is_known ? member->topology.host : "an unknown host";
 }
 
+/* All workers of a node are on one host. */
+static const char *host_of_node(const struct master *master, uint32_t node)
+{
+    for (int i = 0; i < transport_rank_count(master->transport); i++) {
+        const struct member *member = &master->members[i];
+        if (member->is_known && member->node == node)
+            return member->topology.host;
+    }
+    return "an unknown host";
+}
+
 /* "signal 11 (Segmentation fault)", "exit status 3", or the cause's own words. */
 static void describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size)
 {
@@ -109,6 +120,23 @@ static void tell_worker_lost(struct master *master, const struct fact_worker_los
                     lost->worker, host, cause_text(lost->cause));
 }
 
+static void tell_node_benched(struct master *master, const struct fact_node_benched *benched)
+{
+    master_tell(
+        master, CONTROL_WARNING,
+        "host %s is BENCHED: %u different tasks failed there and passed on other hosts. Its "
+        "tasks run elsewhere; it is tried with one task now and then, and gets work again "
+        "when that passes. Look for what it lacks: disk, memory, libraries, files",
+        host_of_node(master, benched->node), benched->task_count);
+}
+
+static void tell_node_readmitted(struct master *master,
+                                 const struct fact_node_readmitted *readmitted)
+{
+    master_tell(master, CONTROL_WARNING, "host %s is benched no more: %s; it gets tasks again",
+                host_of_node(master, readmitted->node), readmission_text(readmitted->reason));
+}
+
 void master_tell_fact(struct master *master, const struct fact *fact)
 {
     char text[160];
@@ -133,6 +161,12 @@ void master_tell_fact(struct master *master, const struct fact *fact)
         master_tell(master, CONTROL_ERROR,
                     "the job failed: %s %s. Mend the plug-in and start anew with --fresh", text,
                     how);
+        return;
+    case FACT_NODE_BENCHED:
+        tell_node_benched(master, &fact->as.node_benched);
+        return;
+    case FACT_NODE_READMITTED:
+        tell_node_readmitted(master, &fact->as.node_readmitted);
         return;
     case FACT_RUN_STARTED:
     case FACT_JOB_ACCEPTED:

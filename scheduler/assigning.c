@@ -6,13 +6,22 @@ enum { ITEMS_LOOKED_AT = 8 };
 /* Likewise workers, when the first ones have not the time for a task. */
 enum { WORKERS_LOOKED_AT = 8 };
 
+uint32_t assigning_failed_node(struct scheduler *scheduler, enum work work, struct range range)
+{
+    const struct trouble *trouble = state_find_trouble(scheduler->state, work, range);
+    const struct observed_node *node =
+        trouble != NULL ? observed_node_of(&scheduler->observations, trouble->last_worker) : NULL;
+    return node != NULL ? node->number : NODE_NONE;
+}
+
 void assigning_queue(struct scheduler *scheduler, enum work work, struct range range)
 {
-    struct work_item item = {.work = work, .range = range, .avoid = WORKER_NONE};
+    struct work_item item = {.work = work, .range = range, .avoid = {WORKER_NONE, NODE_NONE}};
     const struct trouble *trouble = state_find_trouble(scheduler->state, work, range);
     if (trouble != NULL) {
         item.ready_ns = trouble->not_before_ns;
-        item.avoid = trouble->last_worker;
+        item.avoid.worker = trouble->last_worker;
+        item.avoid.node = assigning_failed_node(scheduler, work, range);
     }
     work_queue_put(&scheduler->queue, &item);
 }
@@ -20,28 +29,14 @@ void assigning_queue(struct scheduler *scheduler, enum work work, struct range r
 void assigning_queue_elsewhere(struct scheduler *scheduler, const struct assignment *returned)
 {
     struct work_item item = {
-        .work = returned->work, .range = returned->range, .avoid = returned->worker};
+        .work = returned->work,
+        .range = returned->range,
+        .avoid = {returned->worker,
+                  assigning_failed_node(scheduler, returned->work, returned->range)}};
     work_queue_put(&scheduler->queue, &item);
 }
 
-struct observed_worker *assigning_find_worker(struct scheduler *scheduler, enum hunger hunger_min,
-                                              uint32_t avoid)
-{
-    struct observations *observations = &scheduler->observations;
-    const struct observed_worker *avoided = observed_worker_find(observations, avoid);
-    bool is_able = avoided != NULL && avoided->is_joined && avoided->slot_count > 0;
-    bool has_others = observations->able_worker_count > (is_able ? 1 : 0);
-    for (enum hunger hunger = HUNGER_IDLE; hunger >= hunger_min; hunger--) {
-        struct observed_worker *worker = TAILQ_FIRST(&observations->hungry[hunger]);
-        if (worker != NULL && worker->rank == avoid && has_others)
-            worker = TAILQ_NEXT(worker, by_hunger);
-        if (worker != NULL)
-            return worker;
-    }
-    return NULL;
-}
-
-void assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned)
+uint64_t assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned)
 {
     uint64_t assignment_count =
         state_find_worker(scheduler->state, assigned->worker)->assignment_count;
@@ -61,6 +56,7 @@ void assigning_assign(struct scheduler *scheduler, const struct fact_assigned *a
                                                     .work = assigned->work,
                                                     .range = assigned->range,
                                                     .attempt = assigned->attempt});
+    return seq;
 }
 
 /* Things may have changed since an item was queued. */
@@ -110,7 +106,7 @@ static bool place_item(struct scheduler *scheduler)
             return true;
         }
         const struct observed_worker *worker =
-            assigning_find_worker(scheduler, HUNGER_PREFETCH, item->avoid);
+            observations_find_hungry(&scheduler->observations, HUNGER_PREFETCH, item->avoid);
         if (worker != NULL && walltime_allows(scheduler, worker, item->work)) {
             assign_item(scheduler, worker->rank, item);
             return true;
@@ -137,12 +133,13 @@ static struct range choose_range(struct scheduler *scheduler, const struct obser
 
 static bool place_open_range(struct scheduler *scheduler)
 {
+    const struct avoidance nowhere = {WORKER_NONE, NODE_NONE};
     struct range first_open;
     if (!range_set_find_from(state_open(scheduler->state), 0, &first_open))
         return false;
     for (int looked_at = 0; looked_at < WORKERS_LOOKED_AT; looked_at++) {
         const struct observed_worker *worker =
-            assigning_find_worker(scheduler, HUNGER_PREFETCH, WORKER_NONE);
+            observations_find_hungry(&scheduler->observations, HUNGER_PREFETCH, nowhere);
         if (worker == NULL)
             return false;
         const struct fact_assigned assigned = {

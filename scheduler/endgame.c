@@ -11,6 +11,9 @@
 enum { LATE_FACTOR = 2 };
 /* ... but not before so many range targets, which is also how long an answer is waited for. */
 enum { PATIENCE_TARGETS = 4 };
+/* Retries looked at whose turn it is to be taken back or copied, when nobody is idle who may have
+ * them. */
+enum { RETRIES_LOOKED_AT = 8 };
 
 static int compare_order(const struct outstanding *a, const struct outstanding *b)
 {
@@ -124,11 +127,46 @@ void endgame_answered(struct scheduler *scheduler, struct outstanding *outstandi
         set_hurry(scheduler, outstanding, gave ? usual_hurry(outstanding, assignment) : HURRY_COPY);
 }
 
-void endgame_twin_ended(struct scheduler *scheduler, uint64_t seq)
+void endgame_twin_ended(struct scheduler *scheduler, const struct assignment *ended)
 {
-    struct outstanding *left = outstanding_find(&scheduler->observations, seq);
-    if (left != NULL)
-        set_hurry(scheduler, left, HURRY_COPY);
+    struct outstanding *left = outstanding_find(&scheduler->observations, ended->twin);
+    if (left == NULL)
+        return;
+    const struct observed_node *node = observed_node_of(&scheduler->observations, ended->worker);
+    left->failed_node = node != NULL ? node->number : NODE_NONE;
+    left->failed_ns = scheduler->now_ns;
+    set_hurry(scheduler, left, HURRY_COPY);
+}
+
+/* Somebody idle for work that is out: not where it failed before, or where its last copy came to
+ * nothing, as long as it may be done on any other node. Who waited very long takes whoever there
+ * is. */
+static const struct observed_worker *find_idle(struct scheduler *scheduler,
+                                               const struct outstanding *outstanding)
+{
+    const struct assignment *assignment = state_find_assignment(scheduler->state, outstanding->seq);
+    struct avoidance avoid = {outstanding->worker, NODE_NONE};
+    uint64_t since_ns = later(outstanding->assigned_ns, outstanding->failed_ns);
+    if (scheduler->now_ns < since_ns + scheduler->config.no_workers_ns) {
+        avoid.node = assigning_failed_node(scheduler, assignment->work, assignment->range);
+        if (avoid.node == NODE_NONE)
+            avoid.node = outstanding->failed_node;
+    }
+    return observations_find_hungry(&scheduler->observations, HUNGER_IDLE, avoid);
+}
+
+/* The next to be asked: a retry only when somebody may have it, or else it would go round. */
+static struct outstanding *find_take_back(struct scheduler *scheduler)
+{
+    struct outstanding *found = RB_MAX(take_back_tree, &scheduler->endgame.take_backs);
+    for (int looked_at = 0; found != NULL && looked_at < RETRIES_LOOKED_AT; looked_at++) {
+        const struct observed_worker *idle = find_idle(scheduler, found);
+        bool is_retry = state_find_assignment(scheduler->state, found->seq)->is_retry;
+        if (!is_retry || (idle != NULL && idle->rank != found->worker))
+            return found;
+        found = RB_PREV(take_back_tree, , found);
+    }
+    return NULL;
 }
 
 static void ask(struct scheduler *scheduler, struct outstanding *outstanding)
@@ -139,10 +177,22 @@ static void ask(struct scheduler *scheduler, struct outstanding *outstanding)
                                                     .assignment = outstanding->seq});
 }
 
-static void take_back(struct scheduler *scheduler, uint64_t asked_count_max)
+static void take_back(struct scheduler *scheduler)
 {
     struct endgame *endgame = &scheduler->endgame;
-    while (endgame->asked_count < asked_count_max && !RB_EMPTY(&endgame->take_backs))
+    while (endgame->asked_count < scheduler->observations.idle_slot_count) {
+        struct outstanding *found = find_take_back(scheduler);
+        if (found == NULL)
+            return;
+        ask(scheduler, found);
+    }
+}
+
+/* Nothing new is started: whatever has not begun is given back. */
+static void take_back_all(struct scheduler *scheduler)
+{
+    struct endgame *endgame = &scheduler->endgame;
+    while (!RB_EMPTY(&endgame->take_backs))
         ask(scheduler, RB_MAX(take_back_tree, &endgame->take_backs));
 }
 
@@ -156,17 +206,18 @@ static void give_up_asking(struct scheduler *scheduler)
     }
 }
 
-/* Copies the first late assignment that has not got the only idle worker. */
+/* Copies the first late assignment that somebody idle may have, other than its own worker. */
 static bool copy_one(struct scheduler *scheduler)
 {
     struct outstanding *late = RB_MIN(copy_tree, &scheduler->endgame.copies);
-    while (late != NULL && late->order_ns <= scheduler->now_ns) {
-        const struct observed_worker *worker =
-            assigning_find_worker(scheduler, HUNGER_IDLE, late->worker);
-        if (worker == NULL)
+    int looked_at = 0;
+    while (late != NULL && late->order_ns <= scheduler->now_ns &&
+           scheduler->observations.idle_slot_count > 0) {
+        const struct observed_worker *worker = find_idle(scheduler, late);
+        if (worker == NULL && ++looked_at == RETRIES_LOOKED_AT)
             return false;
         const struct assignment *original = state_find_assignment(scheduler->state, late->seq);
-        if (worker->rank != late->worker &&
+        if (worker != NULL && worker->rank != late->worker &&
             walltime_fit(scheduler, worker, original->range.count) == original->range.count) {
             const struct fact_assigned copy = {.worker = worker->rank,
                                                .work = original->work,
@@ -184,7 +235,7 @@ static bool copy_one(struct scheduler *scheduler)
 void endgame_hurry(struct scheduler *scheduler)
 {
     if (scheduler->is_stopping) {
-        take_back(scheduler, UINT64_MAX);
+        take_back_all(scheduler);
         return;
     }
     if (scheduler->observations.idle_slot_count == 0)
@@ -192,7 +243,7 @@ void endgame_hurry(struct scheduler *scheduler)
     give_up_asking(scheduler);
     if (!walltime_helps_to_hurry(scheduler))
         return;
-    take_back(scheduler, scheduler->observations.idle_slot_count);
+    take_back(scheduler);
     while (copy_one(scheduler))
         continue;
 }

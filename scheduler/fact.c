@@ -127,6 +127,14 @@ void fact_encode(const struct fact *fact, struct byte_writer *writer)
         break;
     case FACT_SNAPSHOT_END:
         break;
+    case FACT_NODE_BENCHED:
+        byte_writer_put_u32(writer, fact->as.node_benched.node);
+        byte_writer_put_u32(writer, fact->as.node_benched.task_count);
+        break;
+    case FACT_NODE_READMITTED:
+        byte_writer_put_u32(writer, fact->as.node_readmitted.node);
+        byte_writer_put_u8(writer, (uint8_t)fact->as.node_readmitted.reason);
+        break;
     }
 }
 
@@ -281,6 +289,15 @@ static bool decode_job_failed(struct byte_reader *reader, struct fact_job_failed
     return work <= WORK_FINISH;
 }
 
+static bool decode_node_readmitted(struct byte_reader *reader,
+                                   struct fact_node_readmitted *readmitted)
+{
+    readmitted->node = byte_reader_get_u32(reader);
+    uint8_t reason = byte_reader_get_u8(reader);
+    readmitted->reason = (enum readmission)reason;
+    return reason > READMISSION_NONE && reason < READMISSION_COUNT;
+}
+
 static bool decode_fields(struct byte_reader *reader, struct partial *partials, struct fact *fact)
 {
     switch (fact->kind) {
@@ -316,6 +333,12 @@ static bool decode_fields(struct byte_reader *reader, struct partial *partials, 
         return true;
     case FACT_SNAPSHOT_END:
         return true;
+    case FACT_NODE_BENCHED:
+        fact->as.node_benched.node = byte_reader_get_u32(reader);
+        fact->as.node_benched.task_count = byte_reader_get_u32(reader);
+        return true;
+    case FACT_NODE_READMITTED:
+        return decode_node_readmitted(reader, &fact->as.node_readmitted);
     }
     return false;
 }
@@ -361,6 +384,8 @@ struct range fact_range(const struct fact *fact)
     case FACT_WORKER_LOST:
     case FACT_JOB_FINISHED:
     case FACT_SNAPSHOT_END:
+    case FACT_NODE_BENCHED:
+    case FACT_NODE_READMITTED:
         return none;
     }
     return none;

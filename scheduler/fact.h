@@ -62,9 +62,12 @@ enum fact_kind {
     FACT_JOB_FAILED = 10,
     FACT_JOB_FINISHED = 11,
     FACT_SNAPSHOT_END = 12,
+    FACT_NODE_BENCHED = 30,
+    FACT_NODE_READMITTED = 31,
 };
 
-/* A master took over. All workers and assignments of earlier runs are gone. */
+/* A master took over. All workers and assignments of earlier runs are gone, and nodes are numbered
+ * anew. */
 struct fact_run_started {
     uint64_t incarnation;
 };
@@ -159,6 +162,30 @@ struct fact_job_finished {
     uint64_t failed_task_count;
 };
 
+/* Different tasks failed on a node and passed elsewhere: it gets no work but probes. */
+struct fact_node_benched {
+    uint32_t node;
+    uint32_t task_count; /* so many of them */
+};
+
+/* Why a node is no longer benched. X(name, what a user reads) */
+#define SHEAF_READMISSIONS(X)                                                                      \
+    X(PROBE_PASSED, "a task passed there")                                                         \
+    X(TOO_FEW_LEFT, "no more than half of the hosts may be benched")
+
+enum readmission {
+    READMISSION_NONE = 0,
+#define X(name, text) READMISSION_##name,
+    SHEAF_READMISSIONS(X)
+#undef X
+        READMISSION_COUNT
+};
+
+struct fact_node_readmitted {
+    uint32_t node;
+    enum readmission reason;
+};
+
 struct fact {
     enum fact_kind kind;
     uint64_t seq;
@@ -174,6 +201,8 @@ struct fact {
         struct fact_result_lost result_lost;
         struct fact_job_failed job_failed;
         struct fact_job_finished job_finished;
+        struct fact_node_benched node_benched;
+        struct fact_node_readmitted node_readmitted;
     } as;
 };
 
@@ -212,5 +241,6 @@ static inline bool cause_counts(enum cause cause)
 /* Borrow static strings. */
 const char *cause_text(enum cause cause);
 const char *work_text(enum work work);
+const char *readmission_text(enum readmission reason);
 
 #endif

@@ -15,6 +15,16 @@ const char *cause_text(enum cause cause)
     return (unsigned)cause < CAUSE_COUNT ? texts[cause] : "for an unknown reason";
 }
 
+const char *readmission_text(enum readmission reason)
+{
+    static const char *const texts[READMISSION_COUNT] = {[READMISSION_NONE] = "for no given reason",
+#define X(name, text) [READMISSION_##name] = text,
+                                                         SHEAF_READMISSIONS(X)
+#undef X
+    };
+    return (unsigned)reason < READMISSION_COUNT ? texts[reason] : "for an unknown reason";
+}
+
 const char *work_text(enum work work)
 {
     switch (work) {
@@ -192,6 +202,14 @@ int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
         break;
     case FACT_SNAPSHOT_END:
         add(&text, "end of snapshot");
+        break;
+    case FACT_NODE_BENCHED:
+        add(&text, "node %" PRIu32 " benched: %" PRIu32 " tasks failed there and passed elsewhere",
+            fact->as.node_benched.node, fact->as.node_benched.task_count);
+        break;
+    case FACT_NODE_READMITTED:
+        add(&text, "node %" PRIu32 " readmitted: %s", fact->as.node_readmitted.node,
+            readmission_text(fact->as.node_readmitted.reason));
         break;
     }
     return (int)text.length;

@@ -12,6 +12,10 @@ void observations_init(struct observations *observations)
     TAILQ_INIT(&observations->workers);
     LIST_INIT(&observations->outstanding);
     TAILQ_INIT(&observations->heard);
+    LIST_INIT(&observations->nodes);
+    TAILQ_INIT(&observations->benched);
+    TAILQ_INIT(&observations->suspects);
+    RB_INIT(&observations->probes);
     for (int i = 0; i < HUNGER_COUNT; i++)
         TAILQ_INIT(&observations->hungry[i]);
 }
@@ -22,6 +26,7 @@ void observations_close(struct observations *observations)
         outstanding_remove(observations, LIST_FIRST(&observations->outstanding));
     while (!TAILQ_EMPTY(&observations->workers))
         observed_worker_forget(observations, TAILQ_FIRST(&observations->workers));
+    observed_nodes_close(observations);
     id_map_close(&observations->workers_by_rank);
     id_map_close(&observations->outstanding_by_seq);
 }
@@ -52,23 +57,29 @@ struct observed_worker *observed_worker_join(struct observations *observations,
     CHECK(!worker->is_joined);
     worker->is_joined = true;
     worker->slot_count = joined->slot_count;
-    worker->node = joined->node;
     worker->last_heard_ns = now_ns;
     TAILQ_INSERT_TAIL(&observations->heard, worker, by_heard);
-    if (worker->slot_count > 0)
-        observations->able_worker_count++;
+    observed_node_join(observations, joined->node, worker);
     return worker;
 }
 
 static void set_hunger(struct observations *observations, struct observed_worker *worker,
                        enum hunger hunger)
 {
-    if (worker->hunger == hunger)
+    struct observed_node *node = worker->node;
+    enum hunger old = worker->hunger;
+    if (old == hunger)
         return;
-    if (worker->hunger != HUNGER_NONE)
-        TAILQ_REMOVE(&observations->hungry[worker->hunger], worker, by_hunger);
-    if (hunger != HUNGER_NONE)
-        TAILQ_INSERT_TAIL(&observations->hungry[hunger], worker, by_hunger);
+    if (old != HUNGER_NONE) {
+        TAILQ_REMOVE(&node->hungry[old], worker, by_hunger);
+        if (TAILQ_EMPTY(&node->hungry[old]))
+            TAILQ_REMOVE(&observations->hungry[old], node, by_hunger[old]);
+    }
+    if (hunger != HUNGER_NONE) {
+        if (TAILQ_EMPTY(&node->hungry[hunger]))
+            TAILQ_INSERT_TAIL(&observations->hungry[hunger], node, by_hunger[hunger]);
+        TAILQ_INSERT_TAIL(&node->hungry[hunger], worker, by_hunger);
+    }
     worker->hunger = hunger;
 }
 
@@ -80,8 +91,7 @@ void observed_worker_lose(struct observations *observations, struct observed_wor
     set_hunger(observations, worker, HUNGER_NONE);
     observations->idle_slot_count -= worker->idle_slots;
     worker->idle_slots = 0;
-    if (worker->slot_count > 0)
-        observations->able_worker_count--;
+    observed_node_leave(observations, worker);
 }
 
 void observed_worker_forget(struct observations *observations, struct observed_worker *worker)
@@ -106,28 +116,70 @@ void observed_worker_load(struct observations *observations, struct observed_wor
                           uint64_t assignment_count, uint64_t capacity)
 {
     CHECK(worker->is_joined);
-    uint64_t idle_slots =
-        worker->slot_count > assignment_count ? worker->slot_count - assignment_count : 0;
+    bool is_benched = worker->node->is_benched;
+    uint64_t idle_slots = worker->slot_count > assignment_count && !is_benched
+                              ? worker->slot_count - assignment_count
+                              : 0;
     observations->idle_slot_count += idle_slots - worker->idle_slots;
     worker->idle_slots = idle_slots;
     if (idle_slots > 0)
         set_hunger(observations, worker, HUNGER_IDLE);
     else
         set_hunger(observations, worker,
-                   assignment_count < capacity ? HUNGER_PREFETCH : HUNGER_NONE);
+                   assignment_count < capacity && !is_benched ? HUNGER_PREFETCH : HUNGER_NONE);
 }
 
 void observed_worker_served(struct observations *observations, struct observed_worker *worker)
 {
+    struct observed_node *node = worker->node;
     enum hunger hunger = worker->hunger;
     set_hunger(observations, worker, HUNGER_NONE);
     set_hunger(observations, worker, hunger);
+    for (int i = HUNGER_PREFETCH; i < HUNGER_COUNT; i++) {
+        if (TAILQ_EMPTY(&node->hungry[i]))
+            continue;
+        TAILQ_REMOVE(&observations->hungry[i], node, by_hunger[i]);
+        TAILQ_INSERT_TAIL(&observations->hungry[i], node, by_hunger[i]);
+    }
 }
 
 bool observations_has_hungry(const struct observations *observations)
 {
     return !TAILQ_EMPTY(&observations->hungry[HUNGER_IDLE]) ||
            !TAILQ_EMPTY(&observations->hungry[HUNGER_PREFETCH]);
+}
+
+static bool is_available(const struct observed_worker *worker)
+{
+    return worker != NULL && worker->is_joined && worker->slot_count > 0 &&
+           !worker->node->is_benched;
+}
+
+struct observed_worker *observations_find_hungry(struct observations *observations,
+                                                 enum hunger hunger_min, struct avoidance avoid)
+{
+    const struct observed_worker *worker_avoided = observed_worker_find(observations, avoid.worker);
+    const struct observed_node *node_avoided =
+        id_map_find(&observations->nodes_by_number, avoid.node);
+    size_t left = observations->able_worker_count;
+    if (node_avoided != NULL &&
+        (node_avoided->is_benched || node_avoided->able_worker_count == left))
+        node_avoided = NULL;
+    if (node_avoided != NULL)
+        left -= node_avoided->able_worker_count;
+    if (!is_available(worker_avoided) || worker_avoided->node == node_avoided || left <= 1)
+        worker_avoided = NULL;
+    for (enum hunger hunger = HUNGER_IDLE; hunger >= hunger_min; hunger--) {
+        struct observed_node *node;
+        TAILQ_FOREACH (node, &observations->hungry[hunger], by_hunger[hunger]) {
+            struct observed_worker *worker = TAILQ_FIRST(&node->hungry[hunger]);
+            if (node != node_avoided && worker == worker_avoided)
+                worker = TAILQ_NEXT(worker, by_hunger);
+            if (node != node_avoided && worker != NULL)
+                return worker;
+        }
+    }
+    return NULL;
 }
 
 const struct pace *observed_worker_pace(const struct observations *observations,
@@ -146,6 +198,7 @@ struct outstanding *outstanding_add(struct observations *observations,
     outstanding->worker = assignment->worker;
     outstanding->work = assignment->work;
     outstanding->assigned_ns = now_ns;
+    outstanding->failed_node = NODE_NONE;
     if (assignment->work == WORK_RUN)
         outstanding->expected_ns =
             pace_expect_ns(observed_worker_pace(observations, worker), assignment->range.count);

@@ -5,15 +5,19 @@
 
 #include "id_map.h"
 #include "pacing.h"
+#include "work_queue.h"
+
+#include <bsd/sys/tree.h>
 
 /* Workers that can take more work wait in two queues, first come first served: idle slots are
- * filled before anything is queued behind running work. */
+ * filled before anything is queued behind running work. Nodes take turns, and on each its workers.
+ */
 enum hunger { HUNGER_NONE = 0, HUNGER_PREFETCH, HUNGER_IDLE, HUNGER_COUNT };
 
 struct observed_worker {
     uint32_t rank;
     uint32_t slot_count;
-    uint32_t node;
+    struct observed_node *node;
     bool is_joined;         /* false: believed lost */
     uint64_t last_heard_ns; /* while joined */
     struct pace pace;
@@ -22,10 +26,37 @@ struct observed_worker {
     enum hunger hunger;
     TAILQ_ENTRY(observed_worker) by_heard;
     TAILQ_ENTRY(observed_worker) by_hunger;
+    TAILQ_ENTRY(observed_worker) of_node; /* while joined */
     TAILQ_ENTRY(observed_worker) of_all;
 };
 
 TAILQ_HEAD(observed_worker_list, observed_worker);
+
+/* A host, and what it did lately: see benching.c. */
+struct observed_node {
+    uint32_t number;
+    struct observed_worker_list workers; /* joined */
+    struct observed_worker_list hungry[HUNGER_COUNT];
+    size_t able_worker_count; /* joined, with slots */
+    uint64_t passed;          /* tasks that ended here lately: well ... */
+    uint64_t failed;          /* ... or not */
+    uint64_t strikes;         /* different tasks that failed here and then passed elsewhere */
+    bool is_suspect;          /* in observations.suspects */
+    bool is_benched;
+    uint64_t probe; /* the assignment that tries a benched node, or 0 */
+    bool has_passed_probe;
+    uint64_t probe_delay_ns;
+    uint64_t probe_ns; /* when the next probe is due */
+    TAILQ_ENTRY(observed_node) by_hunger[HUNGER_COUNT];
+    TAILQ_ENTRY(observed_node) by_suspicion;
+    TAILQ_ENTRY(observed_node) by_bench; /* benched, with able workers */
+    RB_ENTRY(observed_node) by_probe;    /* of those, the ones without a probe */
+    LIST_ENTRY(observed_node) of_all;
+};
+
+TAILQ_HEAD(observed_node_list, observed_node);
+LIST_HEAD(observed_node_set, observed_node);
+RB_HEAD(probe_tree, observed_node);
 
 /* How an assignment that is out may be hurried along at the end. */
 enum hurry {
@@ -45,7 +76,9 @@ struct outstanding {
     uint64_t expected_ns; /* time for its tasks; 0 = unknown */
     uint64_t end_ns;      /* when it should end, what is queued before it included */
     enum hurry hurry;
-    uint64_t order_ns; /* key in the tree or list of its hurry */
+    uint64_t order_ns;    /* key in the tree or list of its hurry */
+    uint32_t failed_node; /* where its last copy came to nothing, or NODE_NONE ... */
+    uint64_t failed_ns;   /* ... and when */
     RB_ENTRY(outstanding) by_order;
     TAILQ_ENTRY(outstanding) by_asked;
     LIST_ENTRY(outstanding) of_all;
@@ -57,10 +90,17 @@ struct observations {
     struct observed_worker_list workers;
     struct id_map workers_by_rank;
     struct observed_worker_list heard; /* joined; the longest silent first */
-    struct observed_worker_list hungry[HUNGER_COUNT];
+    struct observed_node_list hungry[HUNGER_COUNT];
     uint64_t idle_slot_count;
-    size_t able_worker_count; /* joined, with slots */
-    struct pace pace;         /* of all workers together */
+    size_t able_worker_count; /* joined, with slots, on nodes that are not benched */
+    struct observed_node_set nodes;
+    struct id_map nodes_by_number;
+    size_t able_node_count;            /* with able workers */
+    struct observed_node_list benched; /* of those; the longest benched first */
+    size_t benched_node_count;
+    struct probe_tree probes;
+    struct observed_node_list suspects; /* to be judged at the end of the step */
+    struct pace pace;                   /* of all workers together */
     struct outstanding_list outstanding;
     struct id_map outstanding_by_seq;
     size_t outstanding_count;
@@ -89,9 +129,33 @@ void observed_worker_load(struct observations *observations, struct observed_wor
 /* It was given work: others that are as hungry come before it now. */
 void observed_worker_served(struct observations *observations, struct observed_worker *worker);
 bool observations_has_hungry(const struct observations *observations);
+/* The first in turn of those at least so hungry, other than where `avoid` says as long as anybody
+ * else could ever be given work; or NULL. */
+struct observed_worker *observations_find_hungry(struct observations *observations,
+                                                 enum hunger hunger_min, struct avoidance avoid);
 /* Its own pace, or that of all as long as it has none. */
 const struct pace *observed_worker_pace(const struct observations *observations,
                                         const struct observed_worker *worker);
+
+/* A worker joins a node, or is lost to it: for observations.c. */
+void observed_node_join(struct observations *observations, uint32_t number,
+                        struct observed_worker *worker);
+void observed_node_leave(struct observations *observations, struct observed_worker *worker);
+void observed_nodes_close(struct observations *observations);
+
+/* The node of a worker that was ever heard of in this run, or NULL. */
+struct observed_node *observed_node_of(struct observations *observations, uint32_t rank);
+/* Takes note that a node is benched, or is so no more; its workers are to be loaded anew. */
+void observed_node_bench(struct observations *observations, struct observed_node *node);
+void observed_node_readmit(struct observations *observations, struct observed_node *node);
+/* Its next probe is due then. */
+void observed_node_set_probe(struct observations *observations, struct observed_node *node,
+                             uint64_t probe_ns);
+/* A probe went out: none is due until it has ended. */
+void observed_node_probed(struct observations *observations, struct observed_node *node,
+                          uint64_t assignment);
+/* The benched node whose probe is due first, or NULL. */
+struct observed_node *observed_node_first_probe(const struct observations *observations);
 
 /* Records what was just assigned to a worker that had assignment_count assignments before. */
 struct outstanding *outstanding_add(struct observations *observations,

@@ -100,13 +100,32 @@ static void emit_returned(struct scheduler *scheduler, const struct assignment *
                                                             .is_whole = is_whole}});
 }
 
+void reports_give_up(struct scheduler *scheduler, const struct assignment *assignment)
+{
+    emit_returned(scheduler, assignment, assignment->range, true);
+}
+
 /* A copy came to nothing, because of a task in it that is done or in trouble: so would every other
  * copy. What else is still out is given up, and its tasks are open again without that one. */
 static void give_up_twin(struct scheduler *scheduler, uint64_t seq)
 {
     const struct assignment *twin = state_find_assignment(scheduler->state, seq);
     if (twin != NULL && !twin->is_retry)
-        emit_returned(scheduler, twin, twin->range, true);
+        reports_give_up(scheduler, twin);
+}
+
+/* Before the result is applied: after it there are no troubles left to tell who failed. */
+static void note_passed(struct scheduler *scheduler, const struct input_report *report,
+                        const struct assignment *assignment, const struct partial *partials,
+                        uint32_t count)
+{
+    uint64_t task_count = 0;
+    for (uint32_t i = 0; i < report->partial_count; i++)
+        task_count += report->partials[i].range.count;
+    if (assignment != NULL)
+        benching_passed(scheduler, assignment, task_count);
+    for (uint32_t i = 0; i < count; i++)
+        benching_settled(scheduler, report->worker, report->work, partials[i].range);
 }
 
 static void take_run(struct scheduler *scheduler, const struct input_report *report,
@@ -121,6 +140,7 @@ static void take_run(struct scheduler *scheduler, const struct input_report *rep
     uint64_t twin = assignment != NULL ? assignment->twin : 0;
     if (assignment != NULL)
         measure(scheduler, report);
+    note_passed(scheduler, report, assignment, partials, count);
     emit_result(scheduler, report, partials, count);
     if (count < report->partial_count)
         give_up_twin(scheduler, twin);
@@ -136,6 +156,7 @@ static void take_merge(struct scheduler *scheduler, const struct input_report *r
         report->partials->range.first != assignment->range.first ||
         report->partials->range.count != assignment->range.count)
         return;
+    note_passed(scheduler, report, assignment, report->partials, 1);
     emit_result(scheduler, report, report->partials, 1);
     merging_climb(scheduler, report->partials->range.first);
 }
@@ -219,7 +240,7 @@ void reports_take_returned(struct scheduler *scheduler, const struct input_retur
     if (returned->is_whole)
         scheduler->returned_assignment = returned->assignment;
     if (returned->is_whole)
-        emit_returned(scheduler, assignment, assignment->range, true);
+        reports_give_up(scheduler, assignment);
     else
         take_returned_end(scheduler, assignment, returned->range);
 }
@@ -279,9 +300,11 @@ static void take_task_failure(struct scheduler *scheduler,
         give_up_twin(scheduler, assignment->twin);
     if (range_set_contains(state_done(scheduler->state), task)) {
         if (failed->is_crash)
-            emit_returned(scheduler, assignment, assignment->range, true);
+            reports_give_up(scheduler, assignment);
         return;
     }
+    if (cause_counts(failed->cause))
+        benching_failed(scheduler, assignment);
     scheduler_emit(scheduler, (struct fact){.kind = FACT_ATTEMPT_FAILED,
                                             .as.attempt_failed = judge(scheduler, failed, task)});
     const struct trouble *trouble = state_find_trouble(scheduler->state, WORK_RUN, task);
@@ -296,6 +319,8 @@ static void take_other_failure(struct scheduler *scheduler,
                                const struct assignment *assignment)
 {
     const struct fact_attempt_failed judged = judge(scheduler, failed, assignment->range);
+    if (failed->work == WORK_MERGE && cause_counts(failed->cause))
+        benching_failed(scheduler, assignment);
     scheduler_emit(scheduler,
                    (struct fact){.kind = FACT_ATTEMPT_FAILED, .as.attempt_failed = judged});
     const struct fact_job_failed failure = {

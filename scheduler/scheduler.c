@@ -21,6 +21,9 @@ struct scheduler_config scheduler_config_default(void)
         .merge_fan_in = 16,
         .end_ns = UINT64_MAX,
         .prefetch_per_slot = 1,
+        .bench_tasks = 3,
+        .bench_window = 32,
+        .probe_delay_ns = 10 * SHEAF_NS_PER_S,
     };
 }
 
@@ -29,6 +32,7 @@ struct scheduler *scheduler_create(const struct scheduler_config *config)
     CHECK(config->attempts_max > 0 && config->crashes_max > 0);
     CHECK(config->range_count_min > 0 && config->range_count_min <= config->range_count_max);
     CHECK(config->merge_fan_in >= 2);
+    CHECK(config->bench_tasks > 0 && config->bench_window > 0 && config->probe_delay_ns > 0);
     struct scheduler *scheduler = memory_allocate_zeroed(1, sizeof *scheduler);
     scheduler->config = *config;
     scheduler->state = state_create();
@@ -129,7 +133,8 @@ static void settle_ended(struct scheduler *scheduler)
             continue;
         endgame_remove(scheduler, outstanding);
         outstanding_remove(&scheduler->observations, outstanding);
-        endgame_twin_ended(scheduler, ended[i].twin);
+        endgame_twin_ended(scheduler, &ended[i]);
+        benching_ended(scheduler, &ended[i]);
         queue_again(scheduler, &ended[i]);
         if (state_find_worker(scheduler->state, ended[i].worker) == NULL)
             continue;
@@ -306,9 +311,12 @@ static void follow_phase(struct scheduler *scheduler)
 static void decide(struct scheduler *scheduler)
 {
     follow_phase(scheduler);
+    benching_judge(scheduler);
     scheduler->is_short_of_time = false;
-    if (!scheduler->is_stopping)
+    if (!scheduler->is_stopping) {
+        benching_probe(scheduler);
         assigning_fill(scheduler);
+    }
     endgame_hurry(scheduler);
     workers_check_presence(scheduler);
     if (scheduler->is_over || scheduler->is_publish_asked ||
@@ -352,6 +360,7 @@ uint64_t scheduler_next_tick_ns(const struct scheduler *scheduler)
     if (!scheduler->is_stopping) {
         next_ns = earlier(next_ns, work_queue_next_ns(&scheduler->queue));
         next_ns = earlier(next_ns, endgame_next_ns(scheduler));
+        next_ns = earlier(next_ns, benching_next_ns(scheduler));
     }
     return next_ns;
 }

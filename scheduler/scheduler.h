@@ -27,6 +27,9 @@ struct scheduler_config {
     uint32_t merge_fan_in;      /* partials that make a MERGE worth while; default 16 */
     uint64_t end_ns;            /* what cannot end by then is not started; default: never */
     uint32_t prefetch_per_slot; /* ranges queued behind the running one; default 1 */
+    uint32_t bench_tasks;       /* that fail on a node and pass elsewhere bench it; default 3 */
+    uint32_t bench_window;      /* a node's last so many tasks are judged; default 32 */
+    uint64_t probe_delay_ns;    /* from benching to the first probe; default 10 s */
     bool has_split;             /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
 };
 

@@ -1,12 +1,12 @@
 /* scheduler_private.h - what the files of the scheduler share; nobody else includes it.
  *
- * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; assigning.c, merging.c
- * and endgame.c then decide what follows from the state, within the time limit of walltime.c. */
+ * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; benching.c,
+ * assigning.c, merging.c and endgame.c then decide what follows from the state, within the time
+ * limit of walltime.c. */
 #ifndef SHEAF_SCHEDULER_PRIVATE_H
 #define SHEAF_SCHEDULER_PRIVATE_H
 
 #include "observations.h"
-#include "work_queue.h"
 
 RB_HEAD(take_back_tree, outstanding);
 RB_HEAD(copy_tree, outstanding);
@@ -84,20 +84,38 @@ void workers_update_load(struct scheduler *scheduler, uint32_t rank);
 /* reports.c */
 void reports_take(struct scheduler *scheduler, const struct input_report *report);
 void reports_take_returned(struct scheduler *scheduler, const struct input_returned *returned);
+/* Takes an assignment from its worker; its tasks are open again. */
+void reports_give_up(struct scheduler *scheduler, const struct assignment *assignment);
 void reports_take_failure(struct scheduler *scheduler, const struct input_attempt_failed *failed);
 
 /* assigning.c */
 /* Queues work, to be started when the delay after its last failure is over. */
 void assigning_queue(struct scheduler *scheduler, enum work work, struct range range);
-/* The retry of a task was taken back before it started: it goes to whoever is idle, even to the
- * worker where the task failed before, but not to the same queue again and again. */
+/* The retry of a task was taken back before it started: it goes to whoever is idle, but not to the
+ * same queue again and again. */
 void assigning_queue_elsewhere(struct scheduler *scheduler, const struct assignment *returned);
 /* Gives work to every worker that can take more. */
 void assigning_fill(struct scheduler *scheduler);
-void assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned);
-/* A hungry worker other than `avoid`, unless `avoid` is the only one there is; or NULL. */
-struct observed_worker *assigning_find_worker(struct scheduler *scheduler, enum hunger hunger_min,
-                                              uint32_t avoid);
+/* Returns the number of the assignment. */
+uint64_t assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned);
+/* The node where the work failed last, or NODE_NONE. */
+uint32_t assigning_failed_node(struct scheduler *scheduler, enum work work, struct range range);
+
+/* benching.c */
+/* An assignment is reported: so many of its tasks passed. */
+void benching_passed(struct scheduler *scheduler, const struct assignment *assignment,
+                     uint64_t task_count);
+/* A task, or a merge, of it failed for a cause that counts. */
+void benching_failed(struct scheduler *scheduler, const struct assignment *assignment);
+/* A worker has done work that may have failed elsewhere before; that is not yet applied. */
+void benching_settled(struct scheduler *scheduler, uint32_t worker, enum work work,
+                      struct range range);
+void benching_ended(struct scheduler *scheduler, const struct assignment *ended);
+/* Benches and readmits, by what the step has shown. */
+void benching_judge(struct scheduler *scheduler);
+/* Tries the benched nodes whose time has come. */
+void benching_probe(struct scheduler *scheduler);
+uint64_t benching_next_ns(const struct scheduler *scheduler);
 
 /* merging.c */
 /* The partial that holds `task` is new: queues what can be merged now. */
@@ -126,8 +144,8 @@ void endgame_add(struct scheduler *scheduler, struct outstanding *outstanding);
 void endgame_remove(struct scheduler *scheduler, struct outstanding *outstanding);
 /* The answer to a take-back: so much is left of the assignment. */
 void endgame_answered(struct scheduler *scheduler, struct outstanding *outstanding, bool gave);
-/* Its twin ended: it may have another. */
-void endgame_twin_ended(struct scheduler *scheduler, uint64_t seq);
+/* Its twin may have another. */
+void endgame_twin_ended(struct scheduler *scheduler, const struct assignment *ended);
 /* Keeps idle slots busy when nothing is open. */
 void endgame_hurry(struct scheduler *scheduler);
 uint64_t endgame_next_ns(const struct scheduler *scheduler);

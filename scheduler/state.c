@@ -23,6 +23,7 @@ void state_destroy(struct state *state)
     while (!TAILQ_EMPTY(&state->workers))
         state_remove_worker(state, TAILQ_FIRST(&state->workers));
     state_clear_tasks(state);
+    range_set_close(&state->benched_nodes);
     id_map_close(&state->workers_by_rank);
     id_map_close(&state->assignments_by_seq);
     free(state->ended);
@@ -101,6 +102,11 @@ const struct worker *state_find_worker(const struct state *state, uint32_t rank)
 const struct assignment *state_find_assignment(const struct state *state, uint64_t seq)
 {
     return id_map_find(&state->assignments_by_seq, seq);
+}
+
+const struct range_set *state_benched_nodes(const struct state *state)
+{
+    return &state->benched_nodes;
 }
 
 size_t state_worker_count(const struct state *state)

@@ -44,6 +44,7 @@ struct worker {
 };
 
 #define WORKER_NONE UINT32_MAX
+#define NODE_NONE   UINT32_MAX
 
 /* Work with a failed attempt that has not succeeded since: a single task (RUN), a subtree (MERGE),
  * the split or the finish. A task in trouble is not open: it is started again by itself. */
@@ -67,10 +68,10 @@ void state_destroy(struct state *state);
 /* Law 1. Facts come in ascending seq; one that does not is ignored: it was applied before. */
 void state_apply(struct state *state, const struct fact *fact);
 
-/* Calls emit for facts that, applied in order to an empty state, give this state less its workers
- * and assignments: run started, job accepted, results (payload_seq set; nothing inline), failures.
- * All carry seq = the state's last seq: a snapshot is *at* an index, so state_apply allows equal
- * seqs until FACT_SNAPSHOT_END, which is emitted last. */
+/* Calls emit for facts that, applied in order to an empty state, give this state less its workers,
+ * nodes and assignments: run started, job accepted, results (payload_seq set; nothing inline),
+ * failures. All carry seq = the state's last seq: a snapshot is *at* an index, so state_apply
+ * allows equal seqs until FACT_SNAPSHOT_END, which is emitted last. */
 void state_snapshot(const struct state *state, void (*emit)(void *context, const struct fact *fact),
                     void *context);
 
@@ -96,6 +97,8 @@ const struct partial *state_output(const struct state *state);
 /* May be NULL. */
 const struct worker *state_find_worker(const struct state *state, uint32_t rank);
 const struct assignment *state_find_assignment(const struct state *state, uint64_t seq);
+/* The numbers of nodes that get no work but probes. */
+const struct range_set *state_benched_nodes(const struct state *state);
 size_t state_worker_count(const struct state *state);
 uint64_t state_slot_count(const struct state *state);
 /* The trouble of exactly this work, or NULL. */

@@ -18,6 +18,7 @@ static void apply_run_started(struct state *state, const struct fact_run_started
     state->incarnation = started->incarnation;
     while (!TAILQ_EMPTY(&state->workers))
         state_remove_worker(state, TAILQ_FIRST(&state->workers));
+    range_set_close(&state->benched_nodes);
     struct trouble *trouble;
     RB_FOREACH (trouble, trouble_tree, &state->troubles) {
         trouble->not_before_ns = 0;
@@ -259,6 +260,12 @@ static void apply_kind(struct state *state, const struct fact *fact)
         break;
     case FACT_SNAPSHOT_END:
         state->is_snapshot_over = true;
+        break;
+    case FACT_NODE_BENCHED:
+        range_set_add(&state->benched_nodes, (struct range){fact->as.node_benched.node, 1});
+        break;
+    case FACT_NODE_READMITTED:
+        range_set_remove(&state->benched_nodes, (struct range){fact->as.node_readmitted.node, 1});
         break;
     }
 }

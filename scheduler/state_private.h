@@ -45,6 +45,7 @@ struct state {
 
     struct worker_list workers; /* in order of joining */
     struct id_map workers_by_rank;
+    struct range_set benched_nodes;
     size_t worker_count;
     uint64_t slot_count;
     struct assignment_list assignments; /* oldest first */

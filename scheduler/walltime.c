@@ -37,7 +37,8 @@ uint64_t walltime_fit(const struct scheduler *scheduler, const struct observed_w
 
 bool walltime_helps_to_hurry(struct scheduler *scheduler)
 {
-    const struct observed_worker *idle = assigning_find_worker(scheduler, HUNGER_IDLE, WORKER_NONE);
+    const struct observed_worker *idle = observations_find_hungry(
+        &scheduler->observations, HUNGER_IDLE, (struct avoidance){WORKER_NONE, NODE_NONE});
     return idle != NULL && walltime_allows(scheduler, idle, WORK_RUN);
 }
 

@@ -7,12 +7,18 @@
 
 #include <bsd/sys/tree.h>
 
+/* Where work should rather not go: as long as anybody else is there. */
+struct avoidance {
+    uint32_t worker; /* or WORKER_NONE */
+    uint32_t node;   /* or NODE_NONE */
+};
+
 struct work_item {
     enum work work;
     struct range range;
     uint64_t ready_ns; /* not to be started before */
-    uint32_t avoid;    /* worker that failed at it last, or WORKER_NONE */
-    uint64_t order;    /* insertion number: ties are broken by it */
+    struct avoidance avoid;
+    uint64_t order; /* insertion number: ties are broken by it */
     bool is_ready;
     RB_ENTRY(work_item) by_work;
     RB_ENTRY(work_item) by_turn; /* in `waiting` or `ready` */

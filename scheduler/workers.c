@@ -59,7 +59,7 @@ void workers_heard(struct scheduler *scheduler, uint32_t rank)
         return;
     }
     const struct fact_worker_joined joined = {
-        .worker = rank, .slot_count = worker->slot_count, .node = worker->node};
+        .worker = rank, .slot_count = worker->slot_count, .node = worker->node->number};
     admit(scheduler, &joined);
 }
 

@@ -70,6 +70,9 @@ struct plan {
     uint32_t node_count;     /* worker r is on node r % node_count */
     uint32_t fault_permille; /* how likely each kind of fault is to be in this seed at all */
     uint32_t faults[FAULT_COUNT];
+    uint32_t bad_nodes; /* on the first so many nodes everything fails ... */
+    bool bad_nodes_crash;
+    bool bad_nodes_heal;       /* ... until faults end, or for good */
     uint32_t failing_prepares; /* the last so many workers fail to prepare */
     uint32_t slow_workers;
     uint32_t slow_percent; /* time taken by a slow worker: 100 = normal */
@@ -469,6 +472,8 @@ void world_send_to_worker(struct world *world, struct sim_worker *worker, struct
 struct sim_worker *world_find_worker(struct world *world, uint32_t rank);
 struct sim_worker *world_get_worker(struct world *world, uint32_t rank);
 uint32_t world_node_of(const struct world *world, uint32_t rank);
+/* Everything that runs there now fails. */
+bool world_is_bad_node(const struct world *world, uint32_t rank);
 /* Everything of this run dies but the journal; the launcher starts another run. */
 void world_relaunch(struct world *world, const char *why);
 bool world_has_faults(const struct world *world);

@@ -130,6 +130,8 @@ static void check_fact(struct world *world, const struct fact *fact, uint64_t se
         [FACT_JOB_FAILED] = "fact: job failed",
         [FACT_JOB_FINISHED] = "fact: job finished",
         [FACT_SNAPSHOT_END] = "fact: snapshot end",
+        [FACT_NODE_BENCHED] = "fact: node benched",
+        [FACT_NODE_READMITTED] = "fact: node readmitted",
     };
     uint32_t worker = 0;
     if (fact->kind == FACT_ASSIGNED)
@@ -143,6 +145,33 @@ static void check_fact(struct world *world, const struct fact *fact, uint64_t se
         check_worker_load(world, &fact->as.assigned);
 }
 
+/* Of the nodes with slots never more than half are benched; a benched node has one task at most. */
+static void check_bench(struct world *world)
+{
+    const struct state *state = state_of(world);
+    const struct range_set *benched = state_benched_nodes(state);
+    uint32_t able_count = 0;
+    uint32_t benched_count = 0;
+    for (uint32_t node = 0; benched->task_count > 0 && node < world->plan.node_count; node++) {
+        uint64_t slots = 0;
+        uint64_t assignments = 0;
+        for (uint32_t rank = node > 0 ? node : world->plan.node_count;
+             rank <= world->plan.worker_count; rank += world->plan.node_count) {
+            const struct worker *worker = state_find_worker(state, rank);
+            slots += worker != NULL ? worker->slot_count : 0;
+            assignments += worker != NULL ? worker->assignment_count : 0;
+        }
+        bool is_benched = range_set_contains(benched, (struct range){node, 1});
+        able_count += slots > 0;
+        benched_count += slots > 0 && is_benched;
+        if (is_benched && assignments > 1)
+            violate(world, "node %u is benched, and has %llu assignments", node,
+                    (unsigned long long)assignments);
+    }
+    if (2 * benched_count > able_count)
+        violate(world, "%u of %u nodes are benched", benched_count, able_count);
+}
+
 void check_step(struct world *world, const struct output *output)
 {
     const struct state *state = state_of(world);
@@ -154,6 +183,7 @@ void check_step(struct world *world, const struct output *output)
                 (unsigned long long)(world->journal.count + output->fact_count));
     for (size_t i = 0; i < output->effect_count; i++)
         check_gate(world, output, &output->effects[i]);
+    check_bench(world);
     uint64_t stride = world->shadow.is_exact ? 1 + world->shadow.task_count / EXACT_CHECK_TASKS
                                              : INEXACT_CHECK_STEPS;
     if (world->step_count % stride != 0)

@@ -179,8 +179,10 @@ void fault_plan_time(struct world *world)
     if (world->relaunch_ns_max > SHEAF_NS_PER_S)
         world->relaunch_ns_max = SHEAF_NS_PER_S;
     uint64_t patience_ns = healing_ns(plan);
-    if (gone >= plan->worker_count)
+    if (gone >= plan->worker_count || plan->bad_nodes > 0)
         patience_ns += 2 * plan->config.no_workers_ns;
+    if (plan->bad_nodes > 0)
+        patience_ns += plan->config.retry_delay_ns << plan->config.attempts_max;
     uint32_t runs = 1 + plan->faults[FAULT_MASTER_CRASH] + plan->faults[FAULT_STOP];
     world->deadline_ns = world->fault_end_ns + 4 * serial_ns / 100 * slow_percent +
                          4 * patience_ns + runs * 12 * SHEAF_NS_PER_S;

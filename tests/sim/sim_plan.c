@@ -116,6 +116,39 @@ static void draw_strikes(struct plan *plan, struct random_source *source)
     plan->stall_ns_max = random_scale(source, 100 * SHEAF_NS_PER_MS, 10 * SHEAF_NS_PER_S);
 }
 
+/* Nodes where all fails, and others where all can pass: for a task to fail for good is then a fault
+ * of the scheduler. So the others stay, and a master that dies, and forgets who failed where,
+ * leaves a task enough attempts. */
+static void draw_bad_nodes(struct plan *plan, struct random_source *source)
+{
+    static const enum fault excluded[] = {FAULT_DEATH,     FAULT_RESTART, FAULT_SILENCE,
+                                          FAULT_GOODBYE,   FAULT_CUT,     FAULT_NODE_CUT,
+                                          FAULT_NODE_DEATH};
+    struct scheduler_config *config = &plan->config;
+    if (plan->node_count < 2 || plan->worker_count < plan->node_count ||
+        plan->task_count > SHADOW_TASKS_MAX || !draw_kind(plan, 600, source))
+        return;
+    for (size_t i = 0; i < sizeof excluded / sizeof *excluded; i++)
+        plan->faults[excluded[i]] = 0;
+    /* One more than may be benched, where there are others left. */
+    uint32_t most = plan->node_count / 2 + (plan->node_count > 2 ? plan->node_count % 2 : 0);
+    plan->bad_nodes = (uint32_t)random_between(source, 1, most);
+    plan->bad_nodes_crash = random_chance(source, 500);
+    plan->bad_nodes_heal = random_chance(source, 300);
+    plan->failing_prepares = 0;
+    plan->slow_workers = 0;
+    plan->troubled_tasks = 0;
+    plan->failing_tasks = 0;
+    plan->work_failures = 0;
+    for (int i = FAULT_MASTER_CRASH; i <= FAULT_STOP; i++)
+        plan->faults[i] = plan->faults[i] > 0;
+    uint32_t runs = 1 + plan->faults[FAULT_MASTER_CRASH] + plan->faults[FAULT_STOP];
+    config->attempts_max = 2 * runs + (plan->bad_nodes > 1 ? 8 : 1);
+    config->crashes_max = config->attempts_max;
+    config->retry_delay_ns = 20 * SHEAF_NS_PER_MS; /* for the other nodes to join */
+    config->probe_delay_ns = random_scale(source, 10 * SHEAF_NS_PER_MS, 2 * SHEAF_NS_PER_S);
+}
+
 static void draw_faults(struct plan *plan, struct random_source *source)
 {
     static const uint32_t densities[] = {0, 150, 300, 500, 700, 700, 850, 1000};
@@ -140,6 +173,7 @@ static void draw_faults(struct plan *plan, struct random_source *source)
     }
     if (most > 0 && plan->task_count <= 500 && draw_kind(plan, 40, source))
         plan->failing_tasks = (uint32_t)plan->task_count;
+    draw_bad_nodes(plan, source);
 }
 
 /* How many workers may be missing at the end, for good. */
@@ -194,6 +228,10 @@ void plan_print(const struct plan *plan)
     printf(" %" PRIu32 " failing prepares, %" PRIu32 " slow workers (%" PRIu32 " %%), %" PRIu32
            " nodes\n",
            plan->failing_prepares, plan->slow_workers, plan->slow_percent, plan->node_count);
+    if (plan->bad_nodes > 0)
+        printf("plan: everything fails on %" PRIu32 " nodes%s%s\n", plan->bad_nodes,
+               plan->bad_nodes_crash ? ", by a crash" : "",
+               plan->bad_nodes_heal ? ", for a while" : "");
     printf("plan: silences of at most %" PRIu64 " ns, cuts %" PRIu64 " ns (%s), stalls %" PRIu64
            " ns\n",
            plan->silence_ns_max, plan->cut_ns_max, plan->cuts_lose ? "lossy" : "late",

@@ -257,6 +257,8 @@ void shadow_apply(struct world *world, const struct fact *fact)
     case FACT_JOB_FAILED:
     case FACT_JOB_FINISHED:
     case FACT_SNAPSHOT_END:
+    case FACT_NODE_BENCHED:
+    case FACT_NODE_READMITTED:
         return;
     }
 }

@@ -151,6 +151,8 @@ static void run_on(struct world *world, struct sim_worker *worker, struct slot *
     uint64_t end = range_end(slot->order->range);
     const struct bad_task *bad = sim_job_find_bad(&world->job, slot->next);
     slot->stop = bad != NULL && bad->task < end ? bad->task + 1 : end;
+    if (world_is_bad_node(world, worker->rank))
+        slot->stop = slot->next + 1;
     slot->event_ns = slot->since_ns + ORDER_NS + tasks_ns(world, worker, slot->next, slot->stop);
     if (slot->event_ns < world->now_ns)
         slot->event_ns = world->now_ns;
@@ -220,20 +222,18 @@ static struct message *answer_to(const struct message *order, enum message_kind 
 }
 
 static void send_failed(struct world *world, struct sim_worker *worker, const struct slot *slot,
-                        const struct bad_task *bad)
+                        enum bad_kind kind)
 {
+    static const enum cause causes[] = {
+        [BAD_FAILS] = CAUSE_PLUGIN,
+        [BAD_CRASHES] = CAUSE_SIGNAL,
+        [BAD_HANGS] = CAUSE_TIMEOUT,
+    };
     struct message *failed = answer_to(slot->order, MESSAGE_FAILED);
-    failed->cause = CAUSE_PLUGIN;
-    if (bad != NULL) {
-        static const enum cause causes[] = {
-            [BAD_FAILS] = CAUSE_PLUGIN,
-            [BAD_CRASHES] = CAUSE_SIGNAL,
-            [BAD_HANGS] = CAUSE_TIMEOUT,
-        };
-        failed->range = (struct range){bad->task, 1};
-        failed->cause = causes[bad->kind];
-        failed->is_crash = bad->kind != BAD_FAILS;
-    }
+    if (slot->order->work == WORK_RUN)
+        failed->range = (struct range){slot->stop - 1, 1};
+    failed->cause = causes[kind];
+    failed->is_crash = kind != BAD_FAILS;
     trace(world, failed->is_crash ? "executor crashes" : "attempt fails", worker->rank,
           failed->assignment, failed->range);
     world_send_to_master(world, worker, failed);
@@ -266,17 +266,19 @@ static void send_report(struct world *world, struct sim_worker *worker, struct s
 static bool end_tasks(struct world *world, struct sim_worker *worker, struct slot *slot)
 {
     struct bad_task *bad = sim_job_find_bad(&world->job, slot->stop - 1);
-    bool fails = false;
-    if (bad != NULL && bad->task == slot->stop - 1) {
+    bool fails = world_is_bad_node(world, worker->rank);
+    enum bad_kind kind = world->plan.bad_nodes_crash ? BAD_CRASHES : BAD_FAILS;
+    if (!fails && bad != NULL && bad->task == slot->stop - 1) {
         bad->executions++;
         fails = bad->executions <= bad->failures;
+        kind = bad->kind;
     }
     keep_results(slot, range_between(slot->next, slot->stop - (fails ? 1 : 0)));
     slot->next = slot->stop;
     slot->since_ns = world->now_ns;
     if (fails) {
-        send_failed(world, worker, slot, bad);
-        if (bad->kind != BAD_FAILS)
+        send_failed(world, worker, slot, kind);
+        if (kind != BAD_FAILS)
             return true;
     }
     if (slot->next < range_end(slot->order->range)) {
@@ -290,13 +292,17 @@ static bool end_tasks(struct world *world, struct sim_worker *worker, struct slo
 static void end_other_work(struct world *world, struct sim_worker *worker, struct slot *slot)
 {
     uint32_t *failures_left = &world->job.work_failures_left[slot->order->work];
+    if (world_is_bad_node(world, worker->rank)) {
+        send_failed(world, worker, slot, BAD_FAILS);
+        return;
+    }
     if (*failures_left == 0) {
         send_report(world, worker, slot);
         return;
     }
     if (*failures_left != UINT32_MAX)
         --*failures_left;
-    send_failed(world, worker, slot, NULL);
+    send_failed(world, worker, slot, BAD_FAILS);
 }
 
 static void slot_handle(struct world *world, struct sim_worker *worker, const struct event *event)

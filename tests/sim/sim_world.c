@@ -216,6 +216,12 @@ uint32_t world_node_of(const struct world *world, uint32_t rank)
     return rank % world->plan.node_count;
 }
 
+bool world_is_bad_node(const struct world *world, uint32_t rank)
+{
+    return world_node_of(world, rank) < world->plan.bad_nodes &&
+           (!world->plan.bad_nodes_heal || world_has_faults(world));
+}
+
 static void launch(struct world *world)
 {
     world->run++;

@@ -53,6 +53,9 @@ static const struct fact examples[] = {
      .as.job_failed = {.work = WORK_MERGE, .range = {0, 4}, .cause = CAUSE_EXIT, .detail = 1}},
     {.kind = FACT_JOB_FINISHED, .as.job_finished = {.failed_task_count = 2}},
     {.kind = FACT_SNAPSHOT_END},
+    {.kind = FACT_NODE_BENCHED, .as.node_benched = {.node = 3, .task_count = 4}},
+    {.kind = FACT_NODE_READMITTED,
+     .as.node_readmitted = {.node = 3, .reason = READMISSION_PROBE_PASSED}},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
@@ -293,6 +296,8 @@ static void descriptions_say_what_happened(void **state)
     result.as.result.worker = 2;
     assert_described(&result, "result of [0, 512) from worker 2: 1 partial, 8 bytes");
     assert_described(&examples[3], "worker 5 lost: its worker was lost");
+    assert_described(&examples[12], "node 3 benched: 4 tasks failed there and passed elsewhere");
+    assert_described(&examples[13], "node 3 readmitted: a task passed there");
     assert_described(&examples[4], "assigned run of [100, 128) to worker 1, attempt 2, copy of 17");
     assert_described(&examples[9], "job failed: merge of [0, 4): exited with a status other than "
                                    "0 (status 1)");
