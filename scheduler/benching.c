@@ -192,8 +192,11 @@ void benching_probe(struct scheduler *scheduler)
     struct range task;
     while (node != NULL && node->probe_ns <= scheduler->now_ns &&
            has_probe_task(scheduler, &task)) {
+        const struct observed_worker *worker = find_able_worker(node);
+        if (walltime_fit(scheduler, worker, 1) == 0)
+            return;
         const struct fact_assigned assigned = {
-            .worker = find_able_worker(node)->rank, .work = WORK_RUN, .range = task, .attempt = 1};
+            .worker = worker->rank, .work = WORK_RUN, .range = task, .attempt = 1};
         observed_node_probed(observations, node, assigning_assign(scheduler, &assigned));
         node = observed_node_first_probe(observations);
     }

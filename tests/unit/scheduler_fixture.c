@@ -92,7 +92,12 @@ void accepted(struct given *given, struct fact_job_accepted job)
 
 void hello(struct given *given, uint32_t worker, uint32_t slot_count)
 {
-    step(given, (struct input){.kind = INPUT_HELLO, .as.hello = {worker, slot_count, worker}});
+    hello_from(given, worker, slot_count, worker);
+}
+
+void hello_from(struct given *given, uint32_t worker, uint32_t slot_count, uint32_t node)
+{
+    step(given, (struct input){.kind = INPUT_HELLO, .as.hello = {worker, slot_count, node}});
 }
 
 void heard(struct given *given, uint32_t worker)

@@ -39,7 +39,9 @@ const struct state *state_of(const struct given *given);
 /* Inputs. */
 void started(struct given *given, uint64_t incarnation);
 void accepted(struct given *given, struct fact_job_accepted job);
+/* A worker on a node of its own. */
 void hello(struct given *given, uint32_t worker, uint32_t slot_count);
+void hello_from(struct given *given, uint32_t worker, uint32_t slot_count, uint32_t node);
 void heard(struct given *given, uint32_t worker);
 void ticked(struct given *given);
 /* Advances the clock, with ticks wherever the scheduler asks for one, until one has a result. */
