@@ -1,12 +1,39 @@
-/* hosts.h - on how many hosts a run is to take place. */
+/* hosts.h - the hosts of a run: which they are, and how mpirun is told. */
 #ifndef SHEAF_HOSTS_H
 #define SHEAF_HOSTS_H
 
 #include "options.h"
 
-/* Different hosts in --hostfile, --host or the allocation of a batch system (Slurm, PBS), in this
- * order; 0 when none of them names any, so that the run stays on this host. INPUT when the hostfile
- * cannot be read or names none. */
-int hosts_count(const struct run_options *options, uint32_t *count, struct sheaf_error *error);
+enum { HOST_REASON_BYTES = 256 };
+
+struct host {
+    char *name;
+    uint32_t slots;                 /* as given or counted; 0 = not said */
+    bool has_answered;              /* at least once, over the network */
+    bool is_gone;                   /* it did not answer when it was asked last */
+    char reason[HOST_REASON_BYTES]; /* why */
+};
+
+struct host_list {
+    struct host *hosts; /* in the order given, each once */
+    size_t count;
+    size_t capacity;
+    /* Instead of `hosts`: how many there are, where no name is known or one has a meaning that
+     * only mpirun knows. They are used as they are given. */
+    uint32_t unnamed_count;
+};
+
+/* Reads --hostfile, --host or the allocation of a batch system (Slurm, PBS), in this order. Empty
+ * when none of them names any, so that the run stays on this host. INPUT when the hostfile cannot
+ * be read or names none. */
+int host_list_read(const struct run_options *options, struct host_list *list,
+                   struct sheaf_error *error);
+void host_list_close(struct host_list *list);
+
+/* How many can be used. */
+uint32_t host_list_usable_count(const struct host_list *list);
+/* "a:4,b": those that can be used, for --host of mpirun. The caller owns it. NULL when all can, so
+ * that mpirun reads what the user gave. */
+char *host_list_format(const struct host_list *list);
 
 #endif

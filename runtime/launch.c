@@ -376,6 +376,7 @@ static void end_everything(struct launch *launch)
         say(launch, "warning: a process of the run hangs in the kernel and cannot be ended");
     drain(launch);
     mpirun_output_flush(launch->output);
+    launch->result.has_lost_host = mpirun_output_has_lost_host(launch->output);
     conclude_from_status(launch);
     mpirun_output_note(launch->output, "nothing of this mpirun is left");
 }

@@ -35,6 +35,7 @@ struct launch_result {
     int exit_status;         /* ENDED: of the job */
     bool has_output;
     bool is_worth_restarting;
+    bool has_lost_host;            /* mpirun has said so */
     bool was_killed;               /* DIED: mpirun by a signal from somewhere else */
     char text[CONTROL_TEXT_BYTES]; /* why; may be empty when ENDED */
 };

@@ -5,7 +5,7 @@
 #include "../scheduler/scheduler.h"
 #include "clock.h"
 #include "command_line.h"
-#include "hosts.h"
+#include "host_probe.h"
 #include "launch.h"
 #include "master.h"
 #include "mpirun.h"
@@ -27,6 +27,8 @@
 
 #define BACKOFF_MIN_NS SHEAF_NS_PER_S
 #define BACKOFF_MAX_NS (30 * SHEAF_NS_PER_S)
+/* For a host to answer, at least: a login can be slow. Else twice --lost-after. */
+#define PROBE_NS_MIN   (5 * SHEAF_NS_PER_S)
 
 /* While not one master has started the cause is likely to stay: a wrong option or host. */
 enum { RESTARTS_BEFORE_START_MAX = 2 };
@@ -40,14 +42,16 @@ struct launcher {
     uint64_t end_unix_ms;
     uint64_t leave_ns; /* what runs then is ended */
     struct mpirun mpirun;
-    struct mpirun_layout layout;
-    char *program; /* this executable */
+    struct host_list hosts;
+    uint32_t core_count; /* of this host */
+    char *program;       /* this executable */
     struct progress_display display;
     struct stop_request stop;
-    bool was_started;    /* a master has held the run directory */
-    bool has_tasks_done; /* `tasks_done` is known */
-    uint64_t tasks_done; /* the most that any master reported */
-    uint32_t failures;   /* launches in a row that failed without new results */
+    bool was_started;         /* a master has held the run directory */
+    bool has_tasks_done;      /* `tasks_done` is known */
+    uint64_t tasks_done;      /* the most that any master reported */
+    uint32_t failures;        /* launches in a row that failed without new results */
+    bool has_failed_to_start; /* the last one did, on all hosts that seemed to be there */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -84,13 +88,12 @@ static int find_program(char **program, struct sheaf_error *error)
 static int prepare(struct launcher *launcher, struct sheaf_error *error)
 {
     const struct run_options *options = launcher->options;
-    uint32_t host_count = 0;
     struct master_job loaded = {.job.name = NULL};
     int code = master_job_load(options, &loaded, error);
     launcher->job = loaded.job;
     launcher->end_unix_ms = loaded.end_unix_ms;
     if (code == 0)
-        code = hosts_count(options, &host_count, error);
+        code = host_list_read(options, &launcher->hosts, error);
     if (code == 0)
         code = mpirun_find(options->mpirun, &launcher->mpirun, error);
     if (code == 0)
@@ -99,7 +102,7 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
         return code;
     launcher->leave_ns = walltime_plan_until(launcher->end_unix_ms).leave_ns;
     launcher->dir = run_job_directory(options, launcher->job.name);
-    launcher->layout = mpirun_layout_choose(options, host_count, count_cores());
+    launcher->core_count = count_cores();
     /* Debian's and others' mpirun refuse root, which is all there is in a container. */
     if (geteuid() == 0) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
@@ -110,14 +113,56 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
     return 0;
 }
 
-static int launch_once(struct launcher *launcher, struct launch_result *result,
-                       struct sheaf_error *error)
+/* A way of asking that has never reached any host says nothing about them: mpirun may know another.
+ * Unless it does not get there either. */
+static bool probe_says_something(const struct launcher *launcher)
+{
+    bool has_reached_one = false;
+    for (size_t i = 0; i < launcher->hosts.count; i++)
+        has_reached_one |= launcher->hosts.hosts[i].has_answered;
+    return has_reached_one || launcher->has_failed_to_start;
+}
+
+static void tell_host(struct launcher *launcher, const struct host *host, bool was_gone)
+{
+    if (host->is_gone && !was_gone)
+        say(launcher, "warning: host %s is left out: %s", host->name, host->reason);
+    else if (!host->is_gone && was_gone)
+        say(launcher, "host %s is there again, and is used again", host->name);
+}
+
+/* Finds out which hosts are there. mpirun would hang or fail with one that is not. */
+static void look_for_hosts(struct launcher *launcher)
+{
+    struct host_list *hosts = &launcher->hosts;
+    uint64_t timeout_ns = 2 * launcher->options->lost_after_ns;
+    struct host_probe_options options = {.options = launcher->options, .stop = &launcher->stop};
+    options.timeout_ns = timeout_ns > PROBE_NS_MIN ? timeout_ns : PROBE_NS_MIN;
+    /* Asking through Slurm makes a step on each host: only with a reason. */
+    if (hosts->count == 0 || (launcher->failures == 0 && host_probe_is_by_slurm(launcher->options)))
+        return;
+    bool *was_gone = memory_allocate_zeroed(hosts->count, sizeof *was_gone);
+    for (size_t i = 0; i < hosts->count; i++)
+        was_gone[i] = hosts->hosts[i].is_gone;
+    host_probe_all(hosts, &options);
+    bool is_true = probe_says_something(launcher);
+    for (size_t i = 0; i < hosts->count; i++) {
+        hosts->hosts[i].is_gone = hosts->hosts[i].is_gone && is_true;
+        tell_host(launcher, &hosts->hosts[i], was_gone[i]);
+    }
+    free(was_gone);
+}
+
+static int launch_on(struct launcher *launcher, const char *host, struct launch_result *result,
+                     struct sheaf_error *error)
 {
     struct mpirun_program program = {.path = launcher->program,
                                      .is_restart = launcher->was_started,
                                      .end_unix_ms = launcher->end_unix_ms};
-    char **arguments =
-        mpirun_arguments(&launcher->mpirun, &launcher->layout, &program, launcher->options);
+    struct mpirun_layout layout = mpirun_layout_choose(
+        launcher->options, host_list_usable_count(&launcher->hosts), launcher->core_count);
+    layout.host = host;
+    char **arguments = mpirun_arguments(&launcher->mpirun, &layout, &program, launcher->options);
     if (launcher->options->is_verbose) {
         int count = 0;
         while (arguments[count] != NULL)
@@ -140,6 +185,29 @@ static int launch_once(struct launcher *launcher, struct launch_result *result,
     return code;
 }
 
+static int launch_once(struct launcher *launcher, struct launch_result *result,
+                       struct sheaf_error *error)
+{
+    look_for_hosts(launcher);
+    if (launcher->stop.is_asked) {
+        result->how = LAUNCH_STOPPED;
+        snprintf(result->text, sizeof result->text, "stopped");
+        return 0;
+    }
+    if (launcher->hosts.count > 0 && host_list_usable_count(&launcher->hosts) == 0) {
+        const struct host *first = &launcher->hosts.hosts[0];
+        result->how = LAUNCH_NO_START;
+        snprintf(result->text, sizeof result->text, "no host is left (%s: %s)", first->name,
+                 first->reason);
+        return 0;
+    }
+    char *host = host_list_format(&launcher->hosts);
+    int code = launch_on(launcher, host, result, error);
+    free(host);
+    launcher->has_failed_to_start = !result->was_started;
+    return code;
+}
+
 /* The end line may have been lost with mpirun; the file that the master wrote last was not. */
 static void look_for_end(const struct launcher *launcher, struct launch_result *result)
 {
@@ -153,6 +221,18 @@ static void look_for_end(const struct launcher *launcher, struct launch_result *
     result->has_output = status.exit_status == 0 && strcmp(status.output, "-") == 0;
     result->is_worth_restarting = false;
     result->text[0] = '\0';
+}
+
+/* To mpirun a host that it has lost is a reason to end the ranks, by the signal by which a user
+ * would ask them to stop. The master cannot tell; here it is known whether anybody has asked. */
+static void look_for_lost_host(const struct launcher *launcher, struct launch_result *result)
+{
+    if (result->how != LAUNCH_ENDED || result->exit_status != EXIT_STOPPED ||
+        !result->has_lost_host || launcher->stop.is_asked ||
+        run_directory_stop_is_requested(launcher->dir))
+        return;
+    result->is_worth_restarting = true;
+    snprintf(result->text, sizeof result->text, "mpirun lost a host and ended the run");
 }
 
 static bool made_progress(struct launcher *launcher, const struct launch_result *result)
@@ -207,6 +287,7 @@ static int run(struct launcher *launcher, struct launch_result *result, struct s
             return code;
         launcher->was_started |= result->was_started;
         look_for_end(launcher, result);
+        look_for_lost_host(launcher, result);
         if (result->how == LAUNCH_ENDED && !result->is_worth_restarting)
             return result->exit_status;
         if (result->how == LAUNCH_STOPPED || launcher->stop.is_asked)
@@ -262,6 +343,7 @@ out:
     stop_request_close(&launcher.stop);
     free(launcher.program);
     free(launcher.dir);
+    host_list_close(&launcher.hosts);
     job_close(&launcher.job);
     return code;
 }

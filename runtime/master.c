@@ -176,6 +176,22 @@ static void look_for_stop(struct master *master)
     }
 }
 
+/* The launcher has given this master up, since it does not hear from it, and has started another:
+ * two at the same time must not be, and the other is the one with the launcher. */
+static void look_for_handover(struct master *master)
+{
+    if (master->now_ns < master->next_handover_check_ns)
+        return;
+    master->next_handover_check_ns = master->now_ns + STOP_CHECK_NS;
+    if (!run_directory_handover_is_requested(run_directory_path(master->directory)))
+        return;
+    master_tell(master, CONTROL_WARNING, "another master goes on in this one's place");
+    master->anybody_was_lost = true;
+    master->is_worth_restarting = true;
+    master->is_over = true;
+    master->status = sheaf_error_exit_status(SHEAF_ERROR_IN_USE);
+}
+
 static void send_pings(struct master *master)
 {
     if (master->now_ns < master->next_ping_ns)
@@ -251,6 +267,7 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
     look_at_journal(master);
     tick(master, no_message_is_waiting);
     look_for_stop(master);
+    look_for_handover(master);
     bool did_something = master_split_continue(master);
     if (!master->is_over && master_perform_effects(master))
         did_something = true;

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-/* A master that was just ended may still hold the lock when its successor starts. */
-enum { LOCK_WAIT_MS = 5000 };
+/* A master that was just ended may still hold the lock when its successor starts; and one that
+ * must be asked to leave first gives its last words time to reach the others. */
+enum { LOCK_WAIT_MS = 5000, HANDOVER_WAIT_MS = 15000 };
 
 int master_job_load(const struct run_options *options, struct master_job *loaded,
                     struct sheaf_error *error)
@@ -93,7 +94,8 @@ static int open_directory(struct master *master, struct sheaf_error *error)
         .job_name = master->job.name,
         .is_fresh = master->options->is_fresh && !master->options->is_restart,
         .is_forced = master->options->is_forced,
-        .lock_wait_ms = LOCK_WAIT_MS,
+        .lock_wait_ms = master->options->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
+        .takes_over = master->options->is_restart,
     };
     int code = job_identity(&master->job, options.identity, error);
     if (code == 0)

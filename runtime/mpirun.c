@@ -4,19 +4,16 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
-#include "clock.h"
+#include "command.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { VERSION_BYTES = 4096, VERSION_TIMEOUT_MS = 10000 };
+#define VERSION_TIMEOUT_NS (10 * SHEAF_NS_PER_S)
+
+enum { VERSION_BYTES = 4096 };
 
 int mpirun_read_version(const char *text, struct mpirun *mpirun, struct sheaf_error *error)
 {
@@ -39,79 +36,27 @@ int mpirun_read_version(const char *text, struct mpirun *mpirun, struct sheaf_er
     return 0;
 }
 
-static _Noreturn void exec_version(const char *path, int out)
-{
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    dup2(null, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    dup2(null, STDERR_FILENO);
-    execlp(path, path, "--version", (char *)NULL);
-    _exit(errno == ENOENT ? 127 : 126);
-}
-
-/* Reads until the end of the stream, the room, or the deadline. False when the deadline passed. */
-static bool read_text(int descriptor, char text[VERSION_BYTES])
-{
-    uint64_t end_ns = clock_monotonic_ns() + VERSION_TIMEOUT_MS * SHEAF_NS_PER_MS;
-    size_t size = 0;
-    text[0] = '\0';
-    while (size + 1 < VERSION_BYTES) {
-        uint64_t now_ns = clock_monotonic_ns();
-        struct pollfd poll_descriptor = {.fd = descriptor, .events = POLLIN};
-        int timeout_ms = now_ns < end_ns ? (int)((end_ns - now_ns) / SHEAF_NS_PER_MS) + 1 : 0;
-        int ready = poll(&poll_descriptor, 1, timeout_ms);
-        if (ready == 0)
-            return false;
-        ssize_t got = ready < 0 ? -1 : read(descriptor, text + size, VERSION_BYTES - 1 - size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        size += (size_t)got;
-        text[size] = '\0';
-    }
-    return true;
-}
-
 int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *error)
 {
     struct mpirun found = {.path = path != NULL ? path : "mpirun"};
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return sheaf_error_set_errno(error, errno, "cannot make a pipe");
-    pid_t child = fork();
-    if (child == 0)
-        exec_version(found.path, ends[1]);
-    int fork_errno = errno;
-    close(ends[1]);
+    const char *words[] = {found.path, "--version", NULL};
     char text[VERSION_BYTES];
-    int code = 0;
-    if (child < 0) {
-        code = sheaf_error_set_errno(error, fork_errno, "cannot start a process");
-        goto out;
-    }
-    bool has_answered = read_text(ends[0], text);
-    if (!has_answered)
-        kill(child, SIGKILL);
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (!has_answered)
-        code = sheaf_error_set(error, SHEAF_ERROR_TIMEOUT,
+    struct command command = {
+        .words = words, .stream = STDOUT_FILENO, .text = text, .text_bytes = sizeof text};
+    commands_run(&command, 1, VERSION_TIMEOUT_NS, NULL);
+    if (!command.has_ended)
+        return sheaf_error_set(error, SHEAF_ERROR_TIMEOUT,
                                "`%s --version` did not answer within 10 s", found.path);
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        code = sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+    if (command.exit_status == COMMAND_NOT_FOUND)
+        return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
                                "there is no %s%s: install Open MPI (Debian: openmpi-bin), load "
                                "its module, or name it with --mpirun PATH",
                                found.path, path == NULL ? " in $PATH" : "");
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
-        code = sheaf_error_set(error, SHEAF_ERROR_PERMISSION, "cannot execute %s", found.path);
-    else
-        code = mpirun_read_version(text, &found, error);
+    if (command.exit_status == COMMAND_CANNOT_EXECUTE)
+        return sheaf_error_set(error, SHEAF_ERROR_PERMISSION, "cannot execute %s", found.path);
+    int code = mpirun_read_version(text, &found, error);
     if (code == 0)
         *mpirun = found;
-out:
-    close(ends[0]);
     return code;
 }
 
@@ -197,8 +142,12 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
 
     add(&list, mpirun->path);
     add_version_options(&list, mpirun, layout, user_maps(options));
-    add_pair(&list, "--hostfile", options->hostfile);
-    add_pair(&list, "--host", options->host);
+    if (layout->host != NULL) {
+        add_pair(&list, "--host", layout->host);
+    } else {
+        add_pair(&list, "--hostfile", options->hostfile);
+        add_pair(&list, "--host", options->host);
+    }
     add_pair(&list, "-n", number);
     for (size_t i = 0; i < options->mpi_option_count; i++)
         add(&list, options->mpi_options[i]);

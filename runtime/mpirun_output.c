@@ -19,6 +19,7 @@ struct mpirun_output {
     struct mpirun_output_events events;
     bool is_verbose;
     bool is_master_heard;
+    bool has_lost_host;
     struct control_reader *readers[MPIRUN_STREAMS];
     struct noise_filter *noise;
     FILE *log; /* NULL before it is opened, and when it cannot be */
@@ -106,6 +107,7 @@ static void take_error_text(void *context, const char *text, size_t size)
 {
     struct mpirun_output *output = context;
     write_log(output, text, size);
+    output->has_lost_host |= noise_tells_of_lost_host(text, size);
     if (output->is_verbose || !output->is_master_heard)
         output->events.show(output->events.context, text, size);
     else
@@ -168,6 +170,11 @@ void mpirun_output_feed(struct mpirun_output *output, enum mpirun_stream stream,
                         size_t size)
 {
     control_reader_feed(output->readers[stream], data, size);
+}
+
+bool mpirun_output_has_lost_host(const struct mpirun_output *output)
+{
+    return output->has_lost_host;
 }
 
 void mpirun_output_flush(struct mpirun_output *output)

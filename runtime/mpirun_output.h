@@ -31,6 +31,8 @@ void mpirun_output_feed(struct mpirun_output *output, enum mpirun_stream stream,
 /* A line of the launcher's own for the log. */
 void mpirun_output_note(struct mpirun_output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Whether mpirun has said that it lost a host. */
+bool mpirun_output_has_lost_host(const struct mpirun_output *output);
 /* The streams have ended: gives out what was held. */
 void mpirun_output_flush(struct mpirun_output *output);
 

@@ -3,7 +3,6 @@
 
 #include "../scheduler/memory.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +25,14 @@ static const char *const noise_blocks[] = {
     "Primary job  terminated normally, but",              /* ... a non-zero exit code */
     "process or daemon was unable to complete",           /* ... a TCP connection */
     "has lost communication with a remote daemon",        /* a node that has gone */
+    "was unable to reliably start one or more daemons",   /* likewise: its ssh has ended */
     "socket closed by remote peer",                       /* likewise, from TCP */
     "An MPI communication peer process has unexpectedly", /* ... disconnected */
+};
+
+static const char *const lost_host_lines[] = {
+    "has lost communication with a remote daemon",
+    "was unable to reliably start one or more daemons",
 };
 
 struct noise_filter {
@@ -114,4 +119,10 @@ void noise_filter_feed(struct noise_filter *filter, const char *line, size_t siz
         drop(filter);
     else if (is_end || filter->line_count == BLOCK_LINES_MAX)
         noise_filter_flush(filter);
+}
+
+bool noise_tells_of_lost_host(const char *line, size_t size)
+{
+    return contains_any(line, size, lost_host_lines,
+                        sizeof lost_host_lines / sizeof *lost_host_lines);
 }

@@ -5,6 +5,7 @@
 #ifndef SHEAF_NOISE_H
 #define SHEAF_NOISE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct noise_filter;
@@ -16,5 +17,8 @@ void noise_filter_destroy(struct noise_filter *filter);
 void noise_filter_feed(struct noise_filter *filter, const char *line, size_t size);
 /* Passes what is still held because its end has not come. */
 void noise_filter_flush(struct noise_filter *filter);
+
+/* Whether the line says that mpirun has lost a host, for which it ends the whole run. */
+bool noise_tells_of_lost_host(const char *line, size_t size);
 
 #endif

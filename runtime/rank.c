@@ -54,11 +54,15 @@ static void tell_error(const struct run_options *options, const struct sheaf_err
         fprintf(stderr, "sheaf: %s\n", error->text);
 }
 
-/* Another mpirun would meet the same error. */
-static void tell_end_without_begin(const struct run_options *options, int status)
+/* Another mpirun would meet the same error; unless the last one's master is still there, which does
+ * not last. */
+static void tell_end_without_begin(const struct run_options *options, int code)
 {
     struct control_line line = {.kind = CONTROL_END};
-    line.as.end.exit_status = status;
+    line.as.end.exit_status = sheaf_error_exit_status(code);
+    line.as.end.is_worth_restarting = options->is_restart && code == SHEAF_ERROR_IN_USE;
+    if (line.as.end.is_worth_restarting)
+        snprintf(line.as.end.text, sizeof line.as.end.text, "an earlier master has not left yet");
     if (options->is_under_launcher)
         control_write(STDERR_FILENO, &line, END_PATIENCE_MS);
 }
@@ -235,7 +239,7 @@ static int end_master(struct rank *rank, int code, const struct sheaf_error *err
     if (code < 0)
         tell_error(rank->options, error);
     if (rank->master == NULL) {
-        tell_end_without_begin(rank->options, status);
+        tell_end_without_begin(rank->options, code);
     } else {
         *is_clean = master_ends_cleanly(rank->master) && !rank->is_orphan;
         status = master_finish(rank->master, code);

@@ -145,6 +145,27 @@ static void write_holder(int descriptor)
         return;
 }
 
+static int make_mark(const char *dir, const char *name, struct sheaf_error *error)
+{
+    char *path = run_directory_join(dir, name);
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int code = 0;
+    if (descriptor < 0)
+        code = sheaf_error_set_errno(error, errno, "cannot make %s", path);
+    else
+        close(descriptor);
+    free(path);
+    return code;
+}
+
+static bool has_mark(const char *dir, const char *name)
+{
+    char *path = run_directory_join(dir, name);
+    bool is_there = access(path, F_OK) == 0;
+    free(path);
+    return is_there;
+}
+
 /* Open file description locks: unlike classic ones they do not vanish when some other descriptor
  * of the same file is closed. On NFS (v3 with lockd, v4) they hold between hosts. */
 static int try_lock(int descriptor)
@@ -165,6 +186,8 @@ static int take_lock(int descriptor, const struct run_directory_options *options
                                          "cannot lock %s/lock (does its file system support "
                                          "locks? --dir names another place)",
                                          options->path);
+        if (waited_ms == 0 && options->takes_over)
+            make_mark(options->path, "handover", NULL); /* without it, it takes longer */
         if (waited_ms >= options->lock_wait_ms)
             break;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
@@ -272,6 +295,8 @@ static int prepare(const struct run_directory_options *options, struct run_direc
     if (code == 0)
         code = remove_tree(options->path, "stop", error);
     if (code == 0)
+        code = remove_tree(options->path, "handover", error);
+    if (code == 0)
         memcpy(directory->journal_identity, identity.journal, sizeof identity.journal);
     return code;
 }
@@ -329,23 +354,17 @@ const unsigned char *run_directory_journal_identity(const struct run_directory *
 
 int run_directory_request_stop(const char *dir, struct sheaf_error *error)
 {
-    char *path = run_directory_join(dir, "stop");
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    int code = 0;
-    if (descriptor < 0)
-        code = sheaf_error_set_errno(error, errno, "cannot make %s", path);
-    else
-        close(descriptor);
-    free(path);
-    return code;
+    return make_mark(dir, "stop", error);
 }
 
 bool run_directory_stop_is_requested(const char *dir)
 {
-    char *path = run_directory_join(dir, "stop");
-    bool is_there = access(path, F_OK) == 0;
-    free(path);
-    return is_there;
+    return has_mark(dir, "stop");
+}
+
+bool run_directory_handover_is_requested(const char *dir)
+{
+    return has_mark(dir, "handover");
 }
 
 int run_directory_find_holder(const char *dir, struct run_directory_holder *holder,

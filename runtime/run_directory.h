@@ -8,6 +8,7 @@
  *     inputs.data, inputs.index, output, status.json, report
  *     logs/          of tasks and of mpirun
  *     stop           present: somebody asked the run to stop
+ *     handover       present: another master waits for the lock, to go on in this one's place
  */
 #ifndef SHEAF_RUN_DIRECTORY_H
 #define SHEAF_RUN_DIRECTORY_H
@@ -27,6 +28,8 @@ struct run_directory_options {
     bool is_fresh;         /* --fresh: delete what an earlier run left */
     bool is_forced;        /* --force: continue although the job has changed */
     uint32_t lock_wait_ms; /* patience with another holder: a master that is just being ended */
+    bool takes_over; /* ask another holder to leave: a master whose launcher has given it up, on a
+                        host that is cut off from it but not from this directory */
 };
 
 struct run_directory;
@@ -56,6 +59,8 @@ int run_directory_write_file(const char *dir, const char *name, const void *data
 /* Asks the master of `dir` to stop: it looks for DIR/stop now and then. */
 int run_directory_request_stop(const char *dir, struct sheaf_error *error);
 bool run_directory_stop_is_requested(const char *dir);
+/* Whether the holder of the lock is to leave at once. */
+bool run_directory_handover_is_requested(const char *dir);
 
 struct run_directory_holder {
     char host[RUN_DIRECTORY_HOST_BYTES]; /* empty when not known */

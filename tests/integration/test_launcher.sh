@@ -201,8 +201,8 @@ END
     also_given act.1 <<'END'
 setsid sleep 1000
 END
-    launch --start-timeout 1s
-    status_is 0 && launches_are 2 && says "did not start within 1 s" && nothing_is_left
+    launch --start-timeout 5s
+    status_is 0 && launches_are 2 && says "did not start within 5 s" && nothing_is_left
 }
 
 silent_master_is_restarted()
@@ -382,6 +382,116 @@ END
         fail "noise is not in the log"
 }
 
+# A stand-in for ssh: a host is there if there is a file of its name in $work/there.
+cat >"$work/agent" <<'END'
+#!/usr/bin/env bash
+[ -e "$(dirname "$0")/there/$1" ] || { echo "no way to $1" >&2; exit 255; }
+END
+chmod +x "$work/agent"
+
+# launch_on HOSTS [OPTION...]
+launch_on()
+{
+    launch --host "$1" --mpi-option --mca --mpi-option plm_rsh_agent \
+        --mpi-option "$work/agent" "${@:2}"
+}
+
+# hosts_there NAME...
+hosts_there()
+{
+    rm -rf "$work/there"
+    mkdir "$work/there"
+    (cd "$work/there" && touch "$@")
+}
+
+# launch_was_on NUMBER HOSTS RANKS
+launch_was_on()
+{
+    grep -A 1 -x -- --host "$work/arguments.$1" | head -n 2 | grep -qx -- "$2" &&
+        grep -A 1 -x -e -n "$work/arguments.$1" | grep -qx "$3" || {
+        cat "$work/arguments.$1"
+        fail "launch $1 was not on $2 with $3 ranks"
+    }
+}
+
+hosts_that_are_gone_are_left_out_and_come_back()
+{
+    given <<'END'
+started 3
+say "end 0 0 0 ."
+END
+    also_given act.1 <<'END'
+started 1
+progress 1 10
+rm "$(dirname "$0")/there/b.invalid"
+kill -KILL $$
+END
+    also_given act.2 <<'END'
+started 2
+progress 2 20
+touch "$(dirname "$0")/there/b.invalid"
+kill -KILL $$
+END
+    hosts_there a.invalid b.invalid c.invalid
+    launch_on a.invalid,b.invalid:4,c.invalid
+    status_is 0 && launches_are 3 &&
+        says "warning: host b.invalid is left out: no way to b.invalid" &&
+        says "host b.invalid is there again" &&
+        launch_was_on 1 a.invalid,b.invalid:4,c.invalid 4 &&
+        launch_was_on 2 a.invalid,c.invalid 3 &&
+        launch_was_on 3 a.invalid,b.invalid:4,c.invalid 4 && nothing_is_left
+}
+
+run_without_any_host_left_can_be_continued()
+{
+    given <<'END'
+started 1
+progress 1 10
+rm "$(dirname "$0")"/there/*
+kill -KILL $$
+END
+    hosts_there a.invalid b.invalid
+    launch_on a.invalid,b.invalid --restarts 1
+    status_is 4 && launches_are 1 && says "no host is left" && says "To continue"
+}
+
+# mpirun gets there by a way that is not known here.
+hosts_that_never_answered_are_used_as_given()
+{
+    given <<'END'
+started 1
+say "end 0 0 0 ."
+END
+    hosts_there
+    launch_on a.invalid,b.invalid
+    status_is 0 && launches_are 1 && launch_was_on 1 a.invalid,b.invalid 3
+}
+
+# mpirun ends the ranks by the signal by which a user asks them to stop.
+stop_that_nobody_asked_for_follows_a_lost_host()
+{
+    given <<'END'
+started 2
+say "end 0 0 0 ."
+END
+    also_given act.1 <<'END'
+started 1
+progress 1 10
+echo "ORTE was unable to reliably start one or more daemons." >&2
+say "end 3 0 0 ."
+END
+    launch
+    status_is 0 && launches_are 2 && says "mpirun lost a host" || return 1
+    also_given act.1 <<'END'
+started 1
+progress 1 10
+say "end 3 0 0 ."
+END
+    rm "$work/launches"
+    launch
+    status_is 3 && launches_are 1
+}
+
 missing_mpirun_is_a_clear_error()
 {
     got=0
@@ -408,5 +518,9 @@ check second_interrupt_ends_at_once second_interrupt_ends_at_once
 check killed_launcher_leaves_nothing killed_launcher_leaves_nothing
 check torn_and_mixed_output_is_understood torn_and_mixed_output_is_understood
 check noise_goes_to_the_log_only noise_goes_to_the_log_only
+check hosts_that_are_gone_are_left_out_and_come_back hosts_that_are_gone_are_left_out_and_come_back
+check run_without_any_host_left_can_be_continued run_without_any_host_left_can_be_continued
+check hosts_that_never_answered_are_used_as_given hosts_that_never_answered_are_used_as_given
+check stop_nobody_asked_for_follows_a_lost_host stop_that_nobody_asked_for_follows_a_lost_host
 check missing_mpirun_is_a_clear_error missing_mpirun_is_a_clear_error
 finish

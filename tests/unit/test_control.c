@@ -255,6 +255,19 @@ static void noise_is_left_out_and_the_rest_passes_in_order(void **state)
                     "first|" DASHES "|A help text that is news|" DASHES "|last|");
 }
 
+static void word_of_a_lost_host_is_understood(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "ORTE has lost communication with a remote daemon.",
+        "PRTE has lost communication with a remote daemon.",
+        "ORTE was unable to reliably start one or more daemons.",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_true(noise_tells_of_lost_host(lines[i], strlen(lines[i])));
+    assert_false(noise_tells_of_lost_host("a daemon", 8));
+}
+
 static void block_without_an_end_passes(void **state)
 {
     (void)state;
@@ -275,6 +288,7 @@ int main(void)
         cmocka_unit_test(unfinished_text_comes_at_the_end),
         cmocka_unit_test(full_pipe_never_holds_the_master),
         cmocka_unit_test(noise_is_left_out_and_the_rest_passes_in_order),
+        cmocka_unit_test(word_of_a_lost_host_is_understood),
         cmocka_unit_test(block_without_an_end_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

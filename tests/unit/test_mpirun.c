@@ -1,10 +1,10 @@
 /* test_mpirun.c - mpirun is recognized, and told what its version must be told. */
-#include "../../runtime/hosts.h"
 #include "../../runtime/mpirun.h"
-#include "scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -150,48 +150,15 @@ static void one_host_gets_two_workers_if_it_has_two_cores(void **state)
     assert_int_equal(mpirun_layout_choose(&options, 0, 64).ranks, 9);
 }
 
-static uint32_t count_of_hostfile(const char *text)
-{
-    struct scratch scratch = given_scratch();
-    struct scratch_path path = scratch_write(&scratch, "hosts", text, strlen(text));
-    struct run_options options = {.hostfile = path.text};
-    uint32_t count = 0;
-    assert_int_equal(hosts_count(&options, &count, NULL), 0);
-    scratch_remove(&scratch);
-    return count;
-}
-
-static void different_hosts_are_counted(void **state)
+static void hosts_that_are_left_take_the_place_of_the_users(void **state)
 {
     (void)state;
-    unsetenv("SLURM_JOB_NUM_NODES");
-    unsetenv("PBS_NODEFILE");
-    uint32_t count = 99;
-    assert_int_equal(hosts_count(&(struct run_options){.host = NULL}, &count, NULL), 0);
-    assert_int_equal(count, 0);
-    assert_int_equal(hosts_count(&(struct run_options){.host = "a,b:4,a,,c"}, &count, NULL), 0);
-    assert_int_equal(count, 3);
-    assert_int_equal(count_of_hostfile("# all\n a slots=4\nb\n\na\n"), 2);
-    assert_int_equal(count_of_hostfile("last"), 1);
-    setenv("SLURM_JOB_NUM_NODES", "7", 1);
-    assert_int_equal(hosts_count(&(struct run_options){.host = NULL}, &count, NULL), 0);
-    assert_int_equal(count, 7);
-    unsetenv("SLURM_JOB_NUM_NODES");
-}
-
-static void hostfile_without_hosts_is_refused(void **state)
-{
-    (void)state;
-    struct scratch scratch = given_scratch();
-    struct scratch_path path = scratch_write(&scratch, "hosts", "# none\n", 7);
-    struct run_options options = {.hostfile = path.text};
-    uint32_t count;
-    struct sheaf_error error;
-    assert_int_equal(hosts_count(&options, &count, &error), SHEAF_ERROR_INPUT);
-    options.hostfile = "/nowhere/hosts";
-    assert_int_equal(hosts_count(&options, &count, &error), SHEAF_ERROR_INPUT);
-    assert_non_null(strstr(error.text, "/nowhere/hosts"));
-    scratch_remove(&scratch);
+    struct run_options options = {.job_path = "j", .hostfile = "hosts"};
+    struct mpirun_layout layout = mpirun_layout_choose(&options, 2, 64);
+    layout.host = "a:4,c";
+    struct line line = line_of("4.1.4", &layout, &options);
+    assert_has(&line, " --host a:4,c ");
+    assert_has_not(&line, "--hostfile");
 }
 
 static void missing_mpirun_is_named(void **state)
@@ -216,8 +183,7 @@ int main(void)
         cmocka_unit_test(own_mapping_of_the_user_is_respected),
         cmocka_unit_test(ranks_get_all_arguments_of_the_user),
         cmocka_unit_test(one_host_gets_two_workers_if_it_has_two_cores),
-        cmocka_unit_test(different_hosts_are_counted),
-        cmocka_unit_test(hostfile_without_hosts_is_refused),
+        cmocka_unit_test(hosts_that_are_left_take_the_place_of_the_users),
         cmocka_unit_test(missing_mpirun_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

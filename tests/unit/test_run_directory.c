@@ -288,6 +288,25 @@ static void request_to_stop_holds_until_the_next_run(void **state)
     fixture_close(&fixture);
 }
 
+static void holder_is_asked_to_leave_by_who_takes_over(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    given_fixture(&fixture);
+    pid_t holder = given_holder(&fixture);
+    assert_refused(&fixture, SHEAF_ERROR_IN_USE, "in use");
+    assert_false(run_directory_handover_is_requested(fixture.path.text));
+    fixture.options.takes_over = true;
+    assert_refused(&fixture, SHEAF_ERROR_IN_USE, "in use");
+    assert_true(run_directory_handover_is_requested(fixture.path.text));
+    kill(holder, SIGKILL);
+    fixture.options.lock_wait_ms = 60000; /* the lock goes at some point of its dying */
+    open_again(&fixture);
+    assert_false(run_directory_handover_is_requested(fixture.path.text));
+    waitpid(holder, NULL, 0);
+    fixture_close(&fixture);
+}
+
 static void failed_write_leaves_the_old_file(void **state)
 {
     (void)state;
@@ -357,6 +376,7 @@ int main(void)
         cmocka_unit_test(unreadable_identity_is_refused),
         cmocka_unit_test(second_master_is_told_who_the_first_is),
         cmocka_unit_test(death_of_the_holder_frees_the_directory),
+        cmocka_unit_test(holder_is_asked_to_leave_by_who_takes_over),
         cmocka_unit_test(request_to_stop_holds_until_the_next_run),
         cmocka_unit_test(failed_write_leaves_the_old_file),
         cmocka_unit_test(status_is_read_as_it_was_written),

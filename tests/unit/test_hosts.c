@@ -1,0 +1,263 @@
+/* test_hosts.c - the hosts of a run are read from where they are given, and asked whether they
+ * live.
+ */
+#include "../../runtime/host_probe.h"
+#include "scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void forget_batch_systems(void)
+{
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_JOB_NUM_NODES");
+    unsetenv("SLURM_JOB_NODELIST");
+    unsetenv("PBS_NODEFILE");
+}
+
+static struct host_list given_list(const struct run_options *options)
+{
+    struct host_list list;
+    assert_int_equal(host_list_read(options, &list, NULL), 0);
+    return list;
+}
+
+static struct host_list given_hostfile(const char *text)
+{
+    struct scratch scratch = given_scratch();
+    struct scratch_path path = scratch_write(&scratch, "hosts", text, strlen(text));
+    struct host_list list = given_list(&(struct run_options){.hostfile = path.text});
+    scratch_remove(&scratch);
+    return list;
+}
+
+/* As mpirun would be told if a host that is not in the list had gone. Closes the list. */
+static void assert_list(struct host_list *list, const char *expected)
+{
+    char text[1000] = "";
+    for (size_t i = 0; i < list->count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s:%u ", list->hosts[i].name,
+                 list->hosts[i].slots);
+    assert_string_equal(text, expected);
+    host_list_close(list);
+}
+
+/* A program in the scratch folder. */
+static struct scratch_path given_script(const struct scratch *scratch, const char *name,
+                                        const char *text)
+{
+    struct scratch_path path = scratch_write(scratch, name, text, strlen(text));
+    assert_int_equal(chmod(path.text, 0755), 0);
+    return path;
+}
+
+static void each_host_is_listed_once_with_its_slots(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    struct host_list list = given_list(&(struct run_options){.host = NULL});
+    assert_int_equal(host_list_usable_count(&list), 0);
+    list = given_list(&(struct run_options){.host = "a,b:4,a,,c"});
+    assert_int_equal(host_list_usable_count(&list), 3);
+    assert_list(&list, "a:2 b:4 c:1 ");
+    list =
+        given_hostfile("# all\n a slots=4\nb max_slots=9 slots = 2\n\nc#\nd max_slots=3\r\nlast");
+    assert_list(&list, "a:4 b:2 c:0 d:0 last:0 ");
+}
+
+static void hosts_of_a_batch_system_are_found(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    struct scratch scratch = given_scratch();
+    struct scratch_path nodes = scratch_write(&scratch, "nodes", "a\na\nb\n", 6);
+    setenv("PBS_NODEFILE", nodes.text, 1);
+    struct host_list list = given_list(&(struct run_options){.host = NULL});
+    assert_list(&list, "a:2 b:1 ");
+    given_script(&scratch, "scontrol",
+                 "#!/bin/sh\n[ \"$*\" = 'show hostnames n[1-2]' ] && printf 'n1\\nn2\\n'\n");
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", scratch.path, 1);
+    setenv("SLURM_JOB_NUM_NODES", "2", 1);
+    setenv("SLURM_JOB_NODELIST", "n[1-2]", 1);
+    list = given_list(&(struct run_options){.host = NULL});
+    assert_list(&list, "n1:0 n2:0 ");
+    setenv("SLURM_JOB_NODELIST", "nobody[1-2]", 1); /* scontrol fails */
+    list = given_list(&(struct run_options){.host = NULL});
+    assert_int_equal(host_list_usable_count(&list), 2);
+    assert_list(&list, "");
+    setenv("PATH", path, 1);
+    free(path);
+    forget_batch_systems();
+    scratch_remove(&scratch);
+}
+
+static void names_that_only_mpirun_understands_are_left_to_it(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    struct host_list list = given_list(&(struct run_options){.host = "+n0,a"});
+    assert_int_equal(host_list_usable_count(&list), 2);
+    assert_null(host_list_format(&list));
+    assert_list(&list, "");
+}
+
+static void hostfile_without_hosts_is_refused(void **state)
+{
+    (void)state;
+    struct scratch scratch = given_scratch();
+    struct scratch_path path = scratch_write(&scratch, "hosts", "# none\n", 7);
+    struct run_options options = {.hostfile = path.text};
+    struct host_list list;
+    struct sheaf_error error;
+    assert_int_equal(host_list_read(&options, &list, &error), SHEAF_ERROR_INPUT);
+    options.hostfile = "/nowhere/hosts";
+    assert_int_equal(host_list_read(&options, &list, &error), SHEAF_ERROR_INPUT);
+    assert_non_null(strstr(error.text, "/nowhere/hosts"));
+    scratch_remove(&scratch);
+}
+
+static void hosts_that_are_gone_are_left_out(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    struct host_list list = given_list(&(struct run_options){.host = "a:4,b,c"});
+    assert_null(host_list_format(&list));
+    list.hosts[1].is_gone = true;
+    char *text = host_list_format(&list);
+    assert_string_equal(text, "a:4,c");
+    assert_int_equal(host_list_usable_count(&list), 2);
+    free(text);
+    host_list_close(&list);
+}
+
+/* Hosts are asked by a script that gets the words after its own name, and leaves them beside it. */
+struct probing {
+    struct scratch scratch;
+    struct scratch_path agent;
+    char words[600];
+    const char *mpi_options[3];
+    struct run_options options;
+    struct host_list list;
+    struct stop_request stop;
+};
+
+static void given_probing(struct probing *probing, const char *hosts, const char *script)
+{
+    forget_batch_systems();
+    memset(probing, 0, sizeof *probing);
+    probing->scratch = given_scratch();
+    probing->agent = given_script(&probing->scratch, "agent", script);
+    snprintf(probing->words, sizeof probing->words, "%s -q : rsh", probing->agent.text);
+    probing->mpi_options[0] = "--mca";
+    probing->mpi_options[1] = "plm_rsh_agent";
+    probing->mpi_options[2] = probing->words;
+    probing->options = (struct run_options){
+        .host = hosts, .mpi_options = probing->mpi_options, .mpi_option_count = 3};
+    probing->list = given_list(&probing->options);
+    probing->stop.descriptor = -1;
+}
+
+static void probe(struct probing *probing, uint64_t timeout_ns)
+{
+    host_probe_all(&probing->list, &(struct host_probe_options){.options = &probing->options,
+                                                                .timeout_ns = timeout_ns,
+                                                                .stop = &probing->stop});
+}
+
+static void probing_close(struct probing *probing)
+{
+    host_list_close(&probing->list);
+    scratch_remove(&probing->scratch);
+}
+
+static const char agent_script[] =
+    "#!/bin/sh\n"
+    "[ \"$1 $3\" = '-q true' ] || exit 9\n"
+    "case $2 in\n"
+    "good.invalid) exit 0 ;;\n"
+    "bad.invalid) printf 'a banner\\nno way\\n\\n' >&2; exit 255 ;;\n"
+    "mute.invalid) exit 1 ;;\n"
+    "slow.invalid) exec sleep 1000 ;;\n"
+    "esac\n"
+    "exit 9\n";
+
+static void hosts_are_asked_with_the_users_own_agent(void **state)
+{
+    (void)state;
+    struct probing probing;
+    given_probing(&probing, "good.invalid,bad.invalid,mute.invalid", agent_script);
+    probe(&probing, 60 * UINT64_C(1000000000));
+    const struct host *hosts = probing.list.hosts;
+    assert_false(hosts[0].is_gone);
+    assert_true(hosts[0].has_answered);
+    assert_true(hosts[1].is_gone);
+    assert_string_equal(hosts[1].reason, "no way");
+    assert_true(hosts[2].is_gone);
+    assert_non_null(strstr(hosts[2].reason, "status 1"));
+    assert_false(hosts[2].has_answered);
+    probing_close(&probing);
+}
+
+static void host_that_does_not_answer_in_time_is_gone(void **state)
+{
+    (void)state;
+    struct probing probing;
+    given_probing(&probing, "slow.invalid", agent_script);
+    probe(&probing, UINT64_C(1000000000));
+    assert_true(probing.list.hosts[0].is_gone);
+    assert_string_equal(probing.list.hosts[0].reason, "no answer within 1 s");
+    probing_close(&probing);
+}
+
+static void this_host_is_not_asked(void **state)
+{
+    (void)state;
+    char own[256] = "";
+    char hosts[400];
+    gethostname(own, sizeof own - 1);
+    snprintf(hosts, sizeof hosts, "%s,localhost,127.0.0.1", own);
+    struct probing probing;
+    given_probing(&probing, hosts, "#!/bin/sh\nexit 1\n");
+    probe(&probing, 60 * UINT64_C(1000000000));
+    for (size_t i = 0; i < probing.list.count; i++) {
+        assert_false(probing.list.hosts[i].is_gone);
+        assert_false(probing.list.hosts[i].has_answered);
+    }
+    probing_close(&probing);
+}
+
+static void more_hosts_than_can_be_asked_at_a_time_are_all_asked(void **state)
+{
+    (void)state;
+    enum { HOSTS = 300 };
+    char hosts[HOSTS * 16] = "";
+    for (int i = 0; i < HOSTS; i++)
+        snprintf(hosts + strlen(hosts), sizeof hosts - strlen(hosts), "h%d.invalid,", i);
+    struct probing probing;
+    given_probing(&probing, hosts, "#!/bin/sh\nexit 0\n");
+    probe(&probing, 100 * UINT64_C(1000000000));
+    assert_int_equal(host_list_usable_count(&probing.list), HOSTS);
+    for (size_t i = 0; i < HOSTS; i++)
+        assert_true(probing.list.hosts[i].has_answered);
+    probing_close(&probing);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_host_is_listed_once_with_its_slots),
+        cmocka_unit_test(hosts_of_a_batch_system_are_found),
+        cmocka_unit_test(names_that_only_mpirun_understands_are_left_to_it),
+        cmocka_unit_test(hostfile_without_hosts_is_refused),
+        cmocka_unit_test(hosts_that_are_gone_are_left_out),
+        cmocka_unit_test(hosts_are_asked_with_the_users_own_agent),
+        cmocka_unit_test(host_that_does_not_answer_in_time_is_gone),
+        cmocka_unit_test(this_host_is_not_asked),
+        cmocka_unit_test(more_hosts_than_can_be_asked_at_a_time_are_all_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
