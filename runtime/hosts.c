@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -179,21 +180,22 @@ char *host_list_format(const struct host_list *list)
 {
     if (host_list_usable_count(list) == list->count + list->unnamed_count)
         return NULL;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL)
-        abort(); /* no memory */
-    const char *comma = "";
+    enum { SLOTS_BYTES = sizeof ":4294967295" };
+    size_t size_bytes = 1;
+    for (size_t i = 0; i < list->count; i++)
+        size_bytes += strlen(list->hosts[i].name) + SLOTS_BYTES;
+    char *text = memory_allocate(size_bytes);
+    char *end = text;
+    *end = '\0';
     for (size_t i = 0; i < list->count; i++) {
         const struct host *host = &list->hosts[i];
         if (host->is_gone)
             continue;
-        fprintf(stream, "%s%s", comma, host->name);
+        if (end > text)
+            *end++ = ',';
+        end = stpcpy(end, host->name);
         if (host->slots > 1)
-            fprintf(stream, ":%u", host->slots);
-        comma = ",";
+            end += sprintf(end, ":%" PRIu32, host->slots);
     }
-    fclose(stream);
     return text;
 }

@@ -136,6 +136,17 @@ node_of_the_master_is_cut_off()
     nothing_is_left_on $first_host
 }
 
+# The ranks may go on and even end the job; nobody but the launcher knows what became of them.
+node_of_the_launcher_is_cut_off_and_comes_back()
+{
+    launch head alone --host a,b,c
+    in_the_middle || return 1
+    host_cut head
+    wait_for 90 says "no host is left" >/dev/null
+    host_heal head
+    ends_well && says "no host is left" && nothing_is_left_on head a b c
+}
+
 all_nodes_are_killed()
 {
     launch head all --host b,c --restarts 1
