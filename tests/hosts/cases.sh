@@ -136,10 +136,11 @@ node_of_the_master_is_cut_off()
     nothing_is_left_on $first_host
 }
 
-# The ranks may go on and even end the job; nobody but the launcher knows what became of them.
+# The ranks go on meanwhile, and only the launcher is alone: long enough for the next master to find
+# the last one at work, and to ask it to leave.
 node_of_the_launcher_is_cut_off_and_comes_back()
 {
-    launch head alone --host a,b,c
+    launch head alone --host a,b,c --param milliseconds=100
     in_the_middle || return 1
     host_cut head
     wait_for 90 says "no host is left" >/dev/null
