@@ -8,15 +8,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { AT_ONCE_MAX = 128 }; /* as many as mpirun starts at a time */
 
-static _Noreturn void become(const struct command *command, int out)
+static _Noreturn void become(const struct command *command, pid_t parent, int out)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -25,6 +24,9 @@ static _Noreturn void become(const struct command *command, int out)
     sigprocmask(SIG_SETMASK, &none, NULL);
     /* A group to kill, and no terminal to ask for a password. */
     setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(COMMAND_CANNOT_EXECUTE); /* it died in between */
     if (command->is_needless != NULL && command->is_needless(command->context))
         _exit(COMMAND_NEEDLESS);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -35,24 +37,25 @@ static _Noreturn void become(const struct command *command, int out)
     _exit(errno == ENOENT ? COMMAND_NOT_FOUND : COMMAND_CANNOT_EXECUTE);
 }
 
-/* Leaves the reason in the text when it cannot. */
 static void start(struct command *command, uint64_t timeout_ns)
 {
     int ends[2];
+    pid_t parent = getpid();
+    command->start_errno = 0;
     command->has_ended = false;
     command->text[0] = '\0';
     command->text_size = 0;
     command->process = 0;
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        snprintf(command->text, command->text_bytes, "no pipe: %s", strerror(errno));
+        command->start_errno = errno;
         return;
     }
     pid_t child = fork();
     if (child == 0)
-        become(command, ends[1]);
+        become(command, parent, ends[1]);
     command->end_descriptor = child > 0 ? pidfd_open(child, 0) : -1;
     if (command->end_descriptor < 0) {
-        snprintf(command->text, command->text_bytes, "no process: %s", strerror(errno));
+        command->start_errno = errno;
         if (child > 0) {
             kill(child, SIGKILL);
             waitpid(child, NULL, 0);

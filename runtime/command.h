@@ -25,7 +25,8 @@ struct command {
     size_t text_bytes;
 
     /* Out. */
-    bool has_ended;  /* by itself; if not, it was killed, or never started: why is in the text */
+    int start_errno; /* not 0: it could not be started, for want of processes or descriptors */
+    bool has_ended;  /* by itself; if not, it was killed, or never started */
     int exit_status; /* if it has ended; 128 + N by signal N, as a shell says */
 
     /* Own. */

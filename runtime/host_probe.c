@@ -173,6 +173,8 @@ void host_probe_all(struct host_list *list, const struct host_probe_options *opt
     commands_run(commands, list->count, options->timeout_ns, options->stop);
     for (size_t i = 0; i < list->count && !options->stop->is_asked; i++) {
         struct host *host = &list->hosts[i];
+        if (commands[i].start_errno != 0)
+            continue; /* nothing was learned about it */
         bool is_here = commands[i].has_ended && commands[i].exit_status == COMMAND_NEEDLESS;
         bool has_answered = commands[i].has_ended && commands[i].exit_status == 0;
         host->is_gone = !is_here && !has_answered;

@@ -44,6 +44,8 @@ int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *err
     struct command command = {
         .words = words, .stream = STDOUT_FILENO, .text = text, .text_bytes = sizeof text};
     commands_run(&command, 1, VERSION_TIMEOUT_NS, NULL);
+    if (command.start_errno != 0)
+        return sheaf_error_set_errno(error, command.start_errno, "cannot start a process");
     if (!command.has_ended)
         return sheaf_error_set(error, SHEAF_ERROR_TIMEOUT,
                                "`%s --version` did not answer within 10 s", found.path);
