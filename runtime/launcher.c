@@ -208,13 +208,16 @@ static int launch_once(struct launcher *launcher, struct launch_result *result,
     return code;
 }
 
-/* The end line may have been lost with mpirun; the file that the master wrote last was not. */
+/* The end line may have been lost with mpirun; the file that the master wrote last was not. A
+ * master that was ended for its silence may have taken that for a request to stop, which it was
+ * not. */
 static void look_for_end(const struct launcher *launcher, struct launch_result *result)
 {
     struct status status;
     if (result->how == LAUNCH_ENDED || !result->was_started ||
         status_read(launcher->dir, &status, NULL) != 0 || !status.has_ended ||
-        status.incarnation != result->incarnation)
+        status.incarnation != result->incarnation ||
+        (status.exit_status == EXIT_STOPPED && result->how == LAUNCH_SILENT))
         return;
     result->how = LAUNCH_ENDED;
     result->exit_status = status.exit_status;
@@ -247,10 +250,13 @@ static bool made_progress(struct launcher *launcher, const struct launch_result 
     return is_more;
 }
 
+/* What went well until then may do so again at once. */
 static uint64_t backoff_ns(uint32_t failures)
 {
+    if (failures <= 1)
+        return 0;
     uint64_t wait_ns = BACKOFF_MIN_NS;
-    for (uint32_t i = 1; i < failures && wait_ns < BACKOFF_MAX_NS; i++)
+    for (uint32_t i = 2; i < failures && wait_ns < BACKOFF_MAX_NS; i++)
         wait_ns *= 2;
     return wait_ns < BACKOFF_MAX_NS ? wait_ns : BACKOFF_MAX_NS;
 }
@@ -270,8 +276,10 @@ static bool restart(struct launcher *launcher, const struct launch_result *resul
         return false;
     }
     uint64_t wait_ns = backoff_ns(launcher->failures);
-    say(launcher, "%s; starting again in %" PRIu64 " s (%s)", result->text,
-        wait_ns / SHEAF_NS_PER_S,
+    char when[32] = "at once";
+    if (wait_ns > 0)
+        snprintf(when, sizeof when, "in %" PRIu64 " s", wait_ns / SHEAF_NS_PER_S);
+    say(launcher, "%s; starting again %s (%s)", result->text, when,
         launcher->was_started ? "what the journal holds is kept" : "nothing had begun yet");
     stop_request_wait(&launcher->stop, wait_ns);
     return !launcher->stop.is_asked;

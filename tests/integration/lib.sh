@@ -8,7 +8,7 @@ sheaf=${SHEAF:-sheaf}
 examples=$abs_top_srcdir/examples
 work=$(mktemp -d "${TMPDIR:-/tmp}/sheaf-test.XXXXXX")
 cd "$work" || exit 1
-trap 'kill_strays; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT # run-test looks for what still runs, and ends it
 
 failed_cases=0
 
@@ -69,12 +69,6 @@ no_process_is_left()
         ps -o pid,ppid,stat,args -p "$(pids_of "$1" | paste -sd,)"
         fail "processes are left"
     }
-}
-
-kill_strays()
-{
-    pkill -KILL -f -- "--dir $work" 2>/dev/null
-    true
 }
 
 # ranks_of DIR RANK: the process of one rank.

@@ -35,6 +35,16 @@ started()
     mkdir -p "$DIR/logs"
     say "started $1 $$ $(hostname)"
 }
+# write_status STATE INCARNATION EXIT_STATUS
+write_status()
+{
+    cat >"$DIR/status.json" <<JSON
+{"state": "$1", "job": "primes", "output": "-", "host": "h", "process_id": 1, "workers": 2,
+ "incarnation": $2, "tasks_total": 100, "tasks_done": 100, "tasks_failed": 0, "slots": 2,
+ "tasks_in_flight": 0, "tasks_per_ks": 0, "remaining_ms": 0, "elapsed_ms": 5, "written_unix_s": 1,
+ "exit_status": $3}
+JSON
+}
 progress()
 {
     say "progress running $1 100 $2 0 4 2 2 1000 5000 1000"
@@ -148,7 +158,7 @@ progress 1 50
 kill -KILL $$
 END
     launch --fresh
-    status_is 0 && launches_are 2 && says "signal 9" && says "starting again in 1 s" &&
+    status_is 0 && launches_are 2 && says "signal 9" && says "starting again at once" &&
         nothing_is_left || return 1
     grep -qx -- --restart "$work/arguments.2" || fail "the second is not told that it is one"
     ! grep -qx -- --restart "$work/arguments.1" || fail "the first is told that it is the second"
@@ -222,6 +232,22 @@ END
     status_is 0 && launches_are 2 && says "said nothing for 1 s" && nothing_is_left
 }
 
+# Ended for its silence, the master says that it was asked to stop: nobody has asked.
+silent_master_that_ends_as_if_stopped_is_restarted()
+{
+    given <<'END'
+started 2
+say "end 0 0 0 ."
+END
+    also_given act.1 <<'END'
+started 1
+trap 'write_status stopped 1 3; exit 3' TERM
+while :; do sleep 0.1; done
+END
+    launch --silence-timeout 1s
+    status_is 0 && launches_are 2 && says "said nothing for 1 s" && nothing_is_left
+}
+
 # The survivors of rank 0 keep mpirun alive.
 death_of_the_master_is_noticed()
 {
@@ -248,12 +274,7 @@ lost_end_line_is_made_up_for()
 {
     given <<'END'
 started 7
-cat >"$DIR/status.json" <<JSON
-{"state": "finished", "job": "primes", "output": "-", "host": "h", "process_id": 1, "workers": 2,
- "incarnation": $NUMBER, "tasks_total": 100, "tasks_done": 100, "tasks_failed": 0, "slots": 2,
- "tasks_in_flight": 0, "tasks_per_ks": 0, "remaining_ms": 0, "elapsed_ms": 5, "written_unix_s": 1,
- "exit_status": 0}
-JSON
+write_status finished $NUMBER 0
 echo 42 >"$DIR/output"
 kill -KILL $$
 END
@@ -508,6 +529,8 @@ check mpirun_that_cannot_start_gives_up_soon mpirun_that_cannot_start_gives_up_s
 check hang_at_the_end_is_ended hang_at_the_end_is_ended
 check hang_at_the_start_is_restarted hang_at_the_start_is_restarted
 check silent_master_is_restarted silent_master_is_restarted
+check silent_master_that_ends_as_if_stopped_is_restarted \
+    silent_master_that_ends_as_if_stopped_is_restarted
 check death_of_the_master_is_noticed death_of_the_master_is_noticed
 check lost_end_line_is_made_up_for lost_end_line_is_made_up_for
 check sigint_stops_and_can_be_continued stop_is_passed_on_and_waited_for INT
