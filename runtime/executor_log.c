@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096, HOST_BYTES = 256, LOG_MODE = 0600, DIRECTORY_MODE = 0700 };
+enum { STAT_BLOCK_BYTES = 512, KEPT_BYTES = EXECUTOR_LOG_BYTES_MAX / 2, HOLE_UNIT_BYTES = 1 << 20 };
 
 /* False when it does not fit. */
 static bool name_log(char path[PATH_BYTES], const char *run_dir, long spawner, int64_t slot)
@@ -52,6 +53,31 @@ void executor_log_open(const char *run_dir, long spawner, int64_t slot)
                 run_dir, strerror(errno));
     }
     dup2(STDERR_FILENO, STDOUT_FILENO);
+}
+
+static void free_older_part(const char *path, off_t size)
+{
+    off_t end = (size - KEPT_BYTES) / HOLE_UNIT_BYTES * HOLE_UNIT_BYTES;
+    int log = open(path, O_WRONLY | O_CLOEXEC);
+    if (log < 0)
+        return;
+    int failed = fallocate(log, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end);
+    /* Where a file cannot have holes all of it goes: a full disk would end the job. */
+    if (failed != 0)
+        failed = ftruncate(log, 0);
+    if (failed != 0)
+        perror("sheaf: a task log cannot be made smaller");
+    close(log);
+}
+
+void executor_log_limit(const char *run_dir, long spawner, int64_t slot)
+{
+    char path[PATH_BYTES];
+    struct stat status;
+    if (run_dir != NULL && name_log(path, run_dir, spawner, slot) && stat(path, &status) == 0 &&
+        status.st_size > EXECUTOR_LOG_BYTES_MAX &&
+        (uint64_t)status.st_blocks * STAT_BLOCK_BYTES > EXECUTOR_LOG_BYTES_MAX)
+        free_older_part(path, status.st_size);
 }
 
 void executor_log_drop_empty(const char *run_dir, long spawner, int64_t slot)

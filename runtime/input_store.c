@@ -15,6 +15,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
+/* What was read of the files counts as memory of the process while it is mapped in: after so many
+ * bytes it is let go. The system may keep it cached, and give the memory to others. */
+#define READ_BYTES_MAX ((uint64_t)16 << 20)
+/* Touched by a search in the index, at most: a page for each step, and those that come with it. */
+#define SEARCH_BYTES   ((uint64_t)4 << 20)
+
 /* A file mapped for reading; data is NULL when it is empty. */
 struct mapping {
     const unsigned char *data;
@@ -26,6 +32,7 @@ struct input_store {
     struct mapping index;
     struct mapping data;
     uint64_t task_count;
+    uint64_t read_bytes; /* since the mapped pages were let go */
     struct checksum checksum;
 };
 
@@ -77,6 +84,35 @@ static void mapping_close(struct mapping *mapping)
         munmap((void *)(uintptr_t)mapping->data, mapping->size);
 }
 
+static void mapping_let_go(const struct mapping *mapping)
+{
+    if (mapping->data != NULL)
+        madvise((void *)(uintptr_t)mapping->data, mapping->size, MADV_DONTNEED);
+}
+
+static void count_read(struct input_store *store, uint64_t size_bytes)
+{
+    store->read_bytes += size_bytes;
+    if (store->read_bytes < READ_BYTES_MAX)
+        return;
+    store->read_bytes = 0;
+    mapping_let_go(&store->index);
+    mapping_let_go(&store->data);
+}
+
+static uint32_t index_crc_of(struct input_store *store)
+{
+    const struct mapping *index = &store->index;
+    uint32_t crc = 0;
+    for (size_t at = 0; at < index->size;) {
+        size_t size = index->size - at < READ_BYTES_MAX ? index->size - at : READ_BYTES_MAX;
+        crc = (uint32_t)crc32_z(crc, index->data + at, size);
+        count_read(store, size);
+        at += size;
+    }
+    return crc;
+}
+
 static struct input_entry entry_of(const struct input_store *store, uint64_t task)
 {
     struct byte_reader reader =
@@ -94,7 +130,7 @@ static int open_both(struct input_store *store, uint32_t index_crc, struct sheaf
     char *path = memory_allocate(path_bytes);
     snprintf(path, path_bytes, "%s/%s", store->dir, INPUT_INDEX_NAME);
     int code = mapping_open(path, &store->index, error);
-    if (code == 0 && (uint32_t)crc32_z(0, store->index.data, store->index.size) != index_crc)
+    if (code == 0 && index_crc_of(store) != index_crc)
         code = damaged(path, "its checksum is wrong", error);
     if (code == 0) {
         snprintf(path, path_bytes, "%s/%s", store->dir, INPUT_DATA_NAME);
@@ -150,6 +186,7 @@ int input_store_read(struct input_store *store, struct range range, struct byte_
     size_t size_before = writer->size;
     for (uint64_t task = range.first; task < range_end(range); task++) {
         struct input_entry entry = entry_of(store, task);
+        count_read(store, INPUT_ENTRY_BYTES + (uint64_t)entry.size_bytes);
         bool is_good = entry_is_inside(store, &entry);
         if (is_good && entry.size_bytes > 0) {
             const unsigned char *data = store->data.data + entry.offset_bytes;
@@ -191,5 +228,6 @@ uint64_t input_store_fit(struct input_store *store, struct range range, uint64_t
         else
             beyond = middle;
     }
+    count_read(store, SEARCH_BYTES);
     return fits;
 }

@@ -5,6 +5,7 @@
 #include "../scheduler/scheduler.h"
 #include "clock.h"
 #include "mpirun_output.h"
+#include "process_guard.h"
 #include "process_tree.h"
 #include "progress.h"
 #include "run_directory.h"
@@ -36,6 +37,8 @@ enum {
     POLL_MS_MAX = 500,
     KILL_PATIENCE_MS = 5000,
     DRAIN_MS = 200,
+    /* For mpirun to end on the SIGTERM that it gets when the launcher is killed. */
+    ORPHAN_PATIENCE_MS = 5000,
 };
 
 enum stage {
@@ -402,6 +405,15 @@ static int open_streams(struct launch *launch, struct process_streams *streams,
     return 0;
 }
 
+/* An mpirun that is told to end while it starts may hang for ever instead. */
+static void guard_mpirun(struct launch *launch)
+{
+    struct sheaf_error error;
+    if (process_guard_start(launch->tree.leader, ORPHAN_PATIENCE_MS, &error) < 0)
+        mpirun_output_note(launch->output, "nobody will end mpirun if the launcher is killed: %s",
+                           error.text);
+}
+
 int launch_run(const struct launch_options *options, struct launch_result *result,
                struct sheaf_error *error)
 {
@@ -420,6 +432,7 @@ int launch_run(const struct launch_options *options, struct launch_result *resul
     if (code == 0) {
         mpirun_output_note(launch->output, "mpirun started as process %d",
                            (int)launch->tree.leader);
+        guard_mpirun(launch);
         launch->now_ns = clock_monotonic_ns();
         enter(launch, STAGE_STARTING, options->options->start_timeout_ns);
         watch(launch);

@@ -9,8 +9,11 @@
 
 enum { EFFECTS_PER_POLL = 256 };
 
-/* Input bytes in one order. A range with more is cut, and its end goes back at once. */
-#define ORDER_INPUT_BYTES_MAX ((uint64_t)4 << 20)
+/* Input bytes in one order, and in all that may be under way: two for each slot. A range with more
+ * is cut, and its end goes back at once. */
+#define ORDER_INPUT_BYTES_MAX    ((uint64_t)4 << 20)
+#define ORDER_INPUT_BYTES_MIN    ((uint64_t)64 << 10)
+#define ORDERS_INPUT_BYTES_TOTAL ((uint64_t)512 << 20)
 /* Result bytes that one worker may have under way, and all of them together. */
 #define WINDOW_BYTES_MAX      ((uint64_t)8 << 20)
 #define WINDOW_BYTES_MIN      ((uint64_t)64 << 10)
@@ -102,13 +105,22 @@ static void lose_result(struct master *master, struct range range, const struct 
     master_step(master, &input, NULL, 0);
 }
 
+static uint64_t order_input_bytes(const struct master *master)
+{
+    uint64_t slot_count = state_slot_count(scheduler_state(master->scheduler));
+    uint64_t share = ORDERS_INPUT_BYTES_TOTAL / (2 * slot_count + 1);
+    if (share > ORDER_INPUT_BYTES_MAX)
+        return ORDER_INPUT_BYTES_MAX;
+    return share < ORDER_INPUT_BYTES_MIN ? ORDER_INPUT_BYTES_MIN : share;
+}
+
 /* The input bytes of a RUN order. False when the order is not to be sent. */
 static bool gather_inputs(struct master *master, const struct effect *effect, struct range *range,
                           struct byte_writer *body)
 {
     if (master->inputs == NULL)
         return true;
-    uint64_t count = input_store_fit(master->inputs, *range, ORDER_INPUT_BYTES_MAX);
+    uint64_t count = input_store_fit(master->inputs, *range, order_input_bytes(master));
     if (count < range->count) {
         struct range rest = range_between(range->first + count, range_end(*range));
         range->count = count;

@@ -9,7 +9,9 @@ enum {
     SLOT_ORDER_QUIT = 0,          /* as `work`: call close and end */
     /* An order ends early when its report holds this much. */
     SLOT_REPORT_PARTIALS_MAX = FACT_PARTIALS_MAX / 2,
-    SLOT_REPORT_BYTES_MAX = 64 << 20,
+    /* Of results that are collected, and of those that are merged, which makes them fewer. */
+    SLOT_REPORT_COLLECTED_BYTES_MAX = 8 << 20,
+    SLOT_REPORT_MERGED_BYTES_MAX = 64 << 20,
     SLOT_RUN_CHUNK_MAX = 1024, /* tasks claimed at once; overshoots the limits above by this */
 };
 

@@ -31,6 +31,7 @@
 enum {
     STOP_GRACE_MS = 500,           /* for executors to close and end */
     KILL_WAIT_MS = 1000,           /* for killed executors to be gone */
+    LOG_CHECK_MS = 250,            /* between looks at how large the logs are */
     DESCRIPTORS_MAX_GUESS = 65536, /* where the kernel has no close_range */
     EXIT_SETUP_FAILED = 127,
     SIGNALS_END = 65,
@@ -52,6 +53,7 @@ struct spawner_process {
     size_t child_count;
     size_t child_capacity;
     uint32_t slots_seen; /* for the logs */
+    uint64_t next_log_check_ns;
 };
 
 /* ---- leaving the rank behind ---- */
@@ -411,6 +413,16 @@ static void handle(struct spawner_process *spawner, const struct spawner_command
     }
 }
 
+static void limit_logs(struct spawner_process *spawner)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    if (now_ns < spawner->next_log_check_ns)
+        return;
+    spawner->next_log_check_ns = now_ns + (uint64_t)LOG_CHECK_MS * 1000000;
+    for (uint32_t i = 0; i < spawner->slots_seen; i++)
+        executor_log_limit(spawner->setup.run_dir, spawner->process, i);
+}
+
 _Noreturn void spawner_main(const struct spawner_main_options *options)
 {
     struct spawner_process *spawner = memory_allocate_zeroed(1, sizeof *spawner);
@@ -421,8 +433,9 @@ _Noreturn void spawner_main(const struct spawner_main_options *options)
     for (;;) {
         struct pollfd watched[] = {{.fd = options->socket, .events = POLLIN},
                                    {.fd = spawner->signals, .events = POLLIN}};
-        if (poll(watched, 2, -1) < 0 && errno != EINTR)
+        if (poll(watched, 2, spawner->child_count > 0 ? LOG_CHECK_MS : -1) < 0 && errno != EINTR)
             end(spawner, false);
+        limit_logs(spawner);
         if (watched[1].revents != 0)
             reap_children(spawner);
         if (watched[0].revents == 0)

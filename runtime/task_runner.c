@@ -16,7 +16,7 @@ enum {
     CHUNK_TARGET_NS = 30000, /* work claimed at once: long against a claim, short against a range */
     CHUNK_SHARE = 8,         /* a chunk takes at most this part of what is left: the rest can be
                                 taken back should tasks turn slow */
-    RESULT_BYTES_LARGE = 1 << 16, /* a result that may fill the report */
+    RESULT_BYTES_LARGE = 1 << 12, /* a result that may fill the report */
     INPUT_ALIGNMENT = 16,         /* promised by sheaf.h */
 };
 
@@ -126,9 +126,9 @@ static bool report_is_full(const struct task_runner *runner)
 {
     if (runner->folds)
         return merge_fold_count(runner->fold) >= SLOT_REPORT_PARTIALS_MAX ||
-               merge_fold_bytes(runner->fold) >= SLOT_REPORT_BYTES_MAX;
+               merge_fold_bytes(runner->fold) >= SLOT_REPORT_MERGED_BYTES_MAX;
     return runner->partial_count >= SLOT_REPORT_PARTIALS_MAX ||
-           runner->collected.size >= SLOT_REPORT_BYTES_MAX;
+           runner->collected.size >= SLOT_REPORT_COLLECTED_BYTES_MAX;
 }
 
 /* The next task's input, aligned; false when it cannot be had, and then the task has failed. */

@@ -76,7 +76,7 @@ pid_of_rank()
 {
     local pid
     for pid in $(pgrep -f -- "sheaf run .*--dir $1( |\$)"); do
-        if tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null |
+        if tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" |
             grep -qx "OMPI_COMM_WORLD_RANK=$2"; then
             # The spawner is forked from the rank and looks like it: the rank is the one whose
             # parent is mpirun.

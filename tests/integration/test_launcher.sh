@@ -327,9 +327,10 @@ stop_with()
 # The launcher is the sheaf that `timeout` started.
 kill_launcher()
 {
-    local pid signal=$1
+    local pid parent signal=$1
     for pid in $(pgrep -f -- "run .*--mpirun $work/mpirun --dir $DIR"); do
-        [ "$(readlink "/proc/$pid/exe")" != "$(readlink -f "$sheaf")" ] || kill "-$signal" "$pid"
+        parent=$(ps -o ppid= -p "$pid" | tr -d ' ')
+        [ "$(ps -o comm= -p "$parent")" != timeout ] || kill "-$signal" "$pid"
     done
 }
 
@@ -369,6 +370,25 @@ END
     stop_with KILL
     [ -e "$DIR/ready" ] || { fail "did not start"; return 1; }
     wait_for 10 nothing_is_left
+}
+
+# As mpirun does when it is told to end while it starts.
+killed_launcher_leaves_no_mpirun_that_hangs()
+{
+    given <<'END'
+trap '' TERM
+mkdir -p "$DIR"
+touch "$DIR/ready"
+while :; do sleep 0.5; done
+END
+    stop_with KILL
+    [ -e "$DIR/ready" ] || { fail "did not start"; return 1; }
+    wait_for 30 no_stand_in_is_left
+}
+
+no_stand_in_is_left()
+{
+    ! pgrep -f "bash $work/mpirun" >/dev/null
 }
 
 torn_and_mixed_output_is_understood()
@@ -539,6 +559,7 @@ check sigusr1_stops_and_can_be_continued stop_is_passed_on_and_waited_for USR1
 check master_that_does_not_stop_is_ended master_that_does_not_stop_is_ended
 check second_interrupt_ends_at_once second_interrupt_ends_at_once
 check killed_launcher_leaves_nothing killed_launcher_leaves_nothing
+check killed_launcher_leaves_no_mpirun_that_hangs killed_launcher_leaves_no_mpirun_that_hangs
 check torn_and_mixed_output_is_understood torn_and_mixed_output_is_understood
 check noise_goes_to_the_log_only noise_goes_to_the_log_only
 check hosts_that_are_gone_are_left_out_and_come_back hosts_that_are_gone_are_left_out_and_come_back
