@@ -15,9 +15,9 @@ enum { EFFECTS_PER_POLL = 256 };
 #define ORDER_INPUT_BYTES_MIN    ((uint64_t)64 << 10)
 #define ORDERS_INPUT_BYTES_TOTAL ((uint64_t)512 << 20)
 /* Result bytes that one worker may have under way, and all of them together. */
-#define WINDOW_BYTES_MAX      ((uint64_t)8 << 20)
-#define WINDOW_BYTES_MIN      ((uint64_t)64 << 10)
-#define WINDOWS_BYTES_TOTAL   ((uint64_t)512 << 20)
+#define WINDOW_BYTES_MAX         ((uint64_t)8 << 20)
+#define WINDOW_BYTES_MIN         ((uint64_t)64 << 10)
+#define WINDOWS_BYTES_TOTAL      ((uint64_t)512 << 20)
 
 void effect_queue_push(struct effect_queue *queue, const struct effect *effect)
 {

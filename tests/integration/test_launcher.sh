@@ -228,8 +228,8 @@ while :; do
     sleep 0.2
 done
 END
-    launch --silence-timeout 1s
-    status_is 0 && launches_are 2 && says "said nothing for 1 s" && nothing_is_left
+    launch --silence-timeout 3s
+    status_is 0 && launches_are 2 && says "said nothing for 3 s" && nothing_is_left
 }
 
 # Ended for its silence, the master says that it was asked to stop: nobody has asked.
@@ -244,8 +244,8 @@ started 1
 trap 'write_status stopped 1 3; exit 3' TERM
 while :; do sleep 0.1; done
 END
-    launch --silence-timeout 1s
-    status_is 0 && launches_are 2 && says "said nothing for 1 s" && nothing_is_left
+    launch --silence-timeout 3s
+    status_is 0 && launches_are 2 && says "said nothing for 3 s" && nothing_is_left
 }
 
 # The survivors of rank 0 keep mpirun alive.
@@ -312,7 +312,7 @@ END
 stop_with()
 {
     rm -f "$work/got"
-    launch_in_background --grace 1s &
+    launch_in_background --grace "${grace:-1s}" &
     local launching=$!
     wait_for 20 test -e "$DIR/ready" || { cat "$work/said"; fail "did not start"; return 1; }
     kill_launcher "$1"
@@ -324,14 +324,10 @@ stop_with()
     got=$(cat "$work/got")
 }
 
-# The launcher is the sheaf that `timeout` started.
+# The launcher is the sheaf that `timeout` started; its guard looks like it.
 kill_launcher()
 {
-    local pid parent signal=$1
-    for pid in $(pgrep -f -- "run .*--mpirun $work/mpirun --dir $DIR"); do
-        parent=$(ps -o ppid= -p "$pid" | tr -d ' ')
-        [ "$(ps -o comm= -p "$parent")" != timeout ] || kill "-$signal" "$pid"
-    done
+    pkill "-$1" -P "$(pgrep -d , -f "^timeout 60 .*--mpirun $work/mpirun --dir $DIR")"
 }
 
 master_that_does_not_stop_is_ended()
@@ -353,9 +349,9 @@ touch "$DIR/ready"
 while :; do progress 1 10; sleep 0.3; done
 END
     local begin=$SECONDS
-    stop_with INT INT
+    grace=60s stop_with INT INT
     status_is 3 && says "stopped" && nothing_is_left || return 1
-    [ $((SECONDS - begin)) -lt 6 ] || fail "took $((SECONDS - begin)) s"
+    [ $((SECONDS - begin)) -lt 50 ] || fail "took $((SECONDS - begin)) s"
 }
 
 killed_launcher_leaves_nothing()

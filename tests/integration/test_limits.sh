@@ -61,7 +61,7 @@ slow_disk_slows_the_tasks_and_fills_no_memory()
         --param bytes=1048576 || return 1
     wait
     [ "$(stat -c %s slow.out)" = $((400 << 20)) ] || { fail "wrong size of the output"; return 1; }
-    memory_is_below slow 256 96
+    memory_is_below slow 248 80
 }
 
 check_slow_disk()
@@ -72,6 +72,55 @@ check_slow_disk()
     return $status
 }
 
+# 400 MB of inputs: they are on disk, and what is read of them does not stay in memory.
+many_inputs_fill_no_memory()
+{
+    cat >inputs.yaml <<END
+plugin: $TEST_PLUGINS/taster.so
+split: plugin
+parameters: {named: 8000000, bytes: 32}
+END
+    run_watched inputs $sheaf run inputs.yaml || return 1
+    [ "$(cat inputs.out)" = "8000000 tasks, 256000000 bytes" ] ||
+        { fail "the output is $(cat inputs.out)"; return 1; }
+    memory_is_below inputs 248 80
+}
+
+# What the log takes of the disk at any time, in KiB, goes to $1.log_kib.
+watch_logs()
+{
+    local high=0 kib
+    while kill -0 "$2" 2>/dev/null; do
+        kib=$(du -sk "$1/logs" 2>/dev/null | cut -f 1)
+        [ "${kib:-0}" -le $high ] || high=$kib
+        sleep 0.1
+    done
+    echo $high >"$1.log_kib"
+}
+
+task_that_prints_for_ever_fills_no_disk()
+{
+    local launcher status=0
+    $sheaf run "$TEST_PLUGINS/trouble.so" --tasks 2 --param where=run --param task=1 \
+        --param how="print without end" --timeout 3s --attempts 1 --workers 1 --slots 1 \
+        --dir "$work/print" >print.out 2>print.said &
+    launcher=$!
+    watch_logs "$work/print" $launcher
+    wait $launcher || status=$?
+    [ $status = 1 ] || { cat print.said; fail "exit status $status"; return 1; }
+    local apparent
+    apparent=$(du -sk --apparent-size print/logs | cut -f 1)
+    echo "# a task printed $((apparent / mib)) MiB; its log had at most" \
+        "$(($(cat print.log_kib) / mib)) MiB of the disk, $(($(du -sk print/logs |
+            cut -f 1) / mib)) in the end" >&3
+    [ "$apparent" -gt $((64 * mib)) ] || { fail "did not print much"; return 1; }
+    [ "$(du -sk print/logs | cut -f 1)" -le $((17 * mib)) ] ||
+        { fail "the log is large"; return 1; }
+    tail -n 1 print/logs/executor-* | grep -q 'each of which says' || fail "the end is not kept"
+}
+
 exec 3>&1
 check slow_disk_slows_the_tasks_and_fills_no_memory check_slow_disk
+check many_inputs_fill_no_memory many_inputs_fill_no_memory
+check task_that_prints_for_ever_fills_no_disk task_that_prints_for_ever_fills_no_disk
 finish

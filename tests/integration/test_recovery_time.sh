@@ -31,18 +31,18 @@ ends_well()
     same_bytes expected "$1.out" && no_process_is_left "$work/$1"
 }
 
-# What executors in $2 had begun last when they died at $3 is begun elsewhere: prints how many ms
-# later the first of it was.
+# first_start_of_lost_work NAME EXECUTORS TIME_MS: what these executors, which died then, had begun
+# begins again elsewhere; prints how many ms later the first of it does.
 first_start_of_lost_work()
 {
     awk -v victims=" $2 " -v when="$3" '
-    index(victims, " " $2 " ") && $1 <= when { last[$2] = $3 }
-    $1 > when && !index(victims, " " $2 " ") && !found {
-        for (executor in last)
-            if (last[executor] == $3) {
-                print $1 - when
-                found = 1
-            }
+    index(victims, " " $2 " ") {
+        begun[$3] = 1
+        next
+    }
+    $1 > when && $3 in begun {
+        print $1 - when
+        exit
     }' "$1.ledger"
 }
 
@@ -53,18 +53,24 @@ lost_worker_is_replaced_after_lost_after()
     wait_for 60 tasks_done_are "$work/worker" 600 || { cat worker.said; return 1; }
     worker=$(pid_of_rank "$work/worker" 1) || { fail "no rank 1"; return 1; }
     victims=$(echo $(executors_of "$worker"))
-    when=$(now_ms)
     kill -KILL "$worker"
+    when=$(now_ms)
     ends_well worker || return 1
     after=$(first_start_of_lost_work worker "$victims" "$when")
     echo "# worker killed, --lost-after 1000 ms: its work begins again after $after ms" >&3
     [ -n "$after" ] || fail "what it had begun was not begun again"
 }
 
-# first_start_after NAME TIME_MS: ms until the first task that starts after that time.
-first_start_after()
+# first_start_in_new_executor NAME TIME_MS: ms until the first start by a process that had begun
+# nothing before that time.
+first_start_in_new_executor()
 {
-    awk -v when="$2" '$1 > when { print $1 - when; exit }' "$1.ledger"
+    awk -v when="$2" '
+    $1 <= when { known[$2] = 1 }
+    $1 > when && !($2 in known) {
+        print $1 - when
+        exit
+    }' "$1.ledger"
 }
 
 dead_mpirun_is_replaced()
@@ -72,18 +78,64 @@ dead_mpirun_is_replaced()
     local when after
     start mpirun --checkpoint 200ms
     wait_for 60 tasks_done_are "$work/mpirun" 600 || { cat mpirun.said; return 1; }
-    pkill -KILL -P $launcher mpirun
-    # What was under way ends within a moment; the next run's tasks come later than any start.
-    wait_for 20 grep -q 'starting again' mpirun.said || { cat mpirun.said; return 1; }
     when=$(now_ms)
+    pkill -KILL -P $launcher mpirun
     ends_well mpirun || return 1
-    after=$(first_start_after mpirun "$when")
+    after=$(first_start_in_new_executor mpirun "$when")
     echo "# mpirun killed: the first task of the next run starts after $after ms" >&3
     [ -n "$after" ] || fail "no task was started by the second mpirun"
+}
+
+# executed_twice NAME TIME_MS: how many tasks that had begun before that time began after it, too.
+executed_twice()
+{
+    awk -v when="$2" '
+    $1 < when { before[$3] = 1 }
+    $1 >= when && before[$3] == 1 {
+        before[$3] = 2
+        count++
+    }
+    END { print count + 0 }' "$1.ledger"
+}
+
+# The last second's worth of finished tasks may be lost, and what is being done: not more.
+killed_run_loses_no_more_than_a_checkpoint()
+{
+    local when lost
+    start killed --checkpoint 1s
+    wait_for 60 tasks_done_are "$work/killed" 1200 || { cat killed.said; return 1; }
+    kill -KILL $(pids_of "$work/killed")
+    wait $launcher 2>/dev/null
+    no_process_is_left "$work/killed" || return 1
+    when=$(now_ms)
+    start killed --checkpoint 1s
+    ends_well killed || return 1
+    lost=$(executed_twice killed "$when")
+    echo "# everything killed, --checkpoint 1000 ms: $lost tasks run again on 4 slots," \
+        "$((lost * task_ms / 4)) ms for each" >&3
+    # Three times as much, for a machine on which the journal itself is slow.
+    [ "$lost" -le $((3 * 4 * 1000 / task_ms)) ] || fail "$lost tasks were run again"
+}
+
+stopped_run_loses_nothing()
+{
+    local when lost status=0
+    start stopped
+    wait_for 60 tasks_done_are "$work/stopped" 600 || { cat stopped.said; return 1; }
+    kill -TERM $launcher
+    wait $launcher || status=$?
+    [ $status = 3 ] || { cat stopped.said; fail "exit status $status, not 3"; return 1; }
+    when=$(now_ms)
+    start stopped
+    ends_well stopped || return 1
+    lost=$(executed_twice stopped "$when")
+    [ "$lost" = 0 ] || fail "$lost tasks were run again"
 }
 
 seq -s ' ' 0 $((tasks - 1)) | tr '\n' ' ' >expected
 exec 3>&1
 check lost_worker_is_replaced_after_lost_after lost_worker_is_replaced_after_lost_after
+check killed_run_loses_no_more_than_a_checkpoint killed_run_loses_no_more_than_a_checkpoint
+check stopped_run_loses_nothing stopped_run_loses_nothing
 check dead_mpirun_is_replaced dead_mpirun_is_replaced
 finish

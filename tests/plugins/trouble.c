@@ -68,6 +68,14 @@ static int print(void)
     return 0;
 }
 
+static int print_without_end(void)
+{
+    uint64_t i = 0;
+    while (printf("line %" PRIu64 " of very many, each of which says the same again\n", i++) > 0)
+        continue;
+    return 0;
+}
+
 static int misbehave(struct sheaf_context *context, const char *how)
 {
     if (strcmp(how, "crash") == 0)
@@ -94,6 +102,8 @@ static int misbehave(struct sheaf_context *context, const char *how)
         return emit_without_end(context);
     if (strcmp(how, "print") == 0)
         return print();
+    if (strcmp(how, "print without end") == 0)
+        return print_without_end();
     if (strcmp(how, "missing parameter") == 0)
         return (int)sheaf_parameter_integer(context, "absent");
     if (strcmp(how, "wrong parameter") == 0)
