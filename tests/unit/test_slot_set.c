@@ -1,8 +1,8 @@
 /* test_slot_set.c - what slots are asked to do comes back done. */
-#include "../../runtime/slot_message.h"
 #include "slot_fixture.h"
 
 #include "../../runtime/clock.h"
+#include "../../runtime/slot_message.h"
 #include "../../scheduler/memory.h"
 #include "scratch.h"
 
