@@ -132,10 +132,31 @@ stopped_run_loses_nothing()
     [ "$lost" = 0 ] || fail "$lost tasks were run again"
 }
 
+# Nothing watches a run without a launcher: its workers leave a master that says nothing, and their
+# status makes mpirun end the rest.
+run_under_mpirun_ends_when_its_master_hangs()
+{
+    local master mpirun status=0
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 3 \
+        $sheaf run "$TEST_PLUGINS/ledger.so" --tasks $tasks --param milliseconds=$task_ms \
+        --param ledger="$work/plain.ledger" --slots 2 --lost-after 1s --dir "$work/plain" \
+        >plain.out 2>plain.said &
+    mpirun=$!
+    wait_for 60 tasks_done_are "$work/plain" 100 || { cat plain.said; return 1; }
+    master=$(pid_of_rank "$work/plain" 0) || { fail "no rank 0"; return 1; }
+    kill -STOP "$master"
+    wait $mpirun || status=$?
+    cat plain.said
+    [ $status != 0 ] || { fail "mpirun returned 0"; return 1; }
+    grep -q 'heard nothing from the master' plain.said || { fail "does not say why"; return 1; }
+    no_process_is_left "$work/plain"
+}
+
 seq -s ' ' 0 $((tasks - 1)) | tr '\n' ' ' >expected
 exec 3>&1
 check lost_worker_is_replaced_after_lost_after lost_worker_is_replaced_after_lost_after
 check killed_run_loses_no_more_than_a_checkpoint killed_run_loses_no_more_than_a_checkpoint
 check stopped_run_loses_nothing stopped_run_loses_nothing
 check dead_mpirun_is_replaced dead_mpirun_is_replaced
+check run_under_mpirun_ends_when_its_master_hangs run_under_mpirun_ends_when_its_master_hangs
 finish
