@@ -5,6 +5,7 @@
 #include "../scheduler/memory.h"
 #include "../scheduler/tree.h"
 #include "clock.h"
+#include "executor_log.h"
 #include "process_memory.h"
 #include "task_runner.h"
 
@@ -94,6 +95,7 @@ static void fail_order(struct executor *executor, enum cause cause, const char *
 {
     fflush(NULL);
     report_sender_fail(&executor->sender, executor->order.range, cause, text);
+    report_sender_wake(&executor->sender);
 }
 
 static void send_tasks(void *owner, const struct byte_writer *batch)
@@ -258,6 +260,7 @@ static void take_up(struct executor *executor)
     atomic_store_explicit(&slot->index, executor->order.range.first, memory_order_relaxed);
     uint64_t step = (atomic_load(&slot->step) | STEP_IS_MERGE) + 1;
     atomic_store_explicit(&slot->step, step, memory_order_relaxed);
+    atomic_store_explicit(&slot->log_bytes, executor_log_size(), memory_order_relaxed);
     atomic_store_explicit(&slot->order, executor->order.seq, memory_order_release);
     executor->context.task_count = executor->order.task_count;
     executor->start_ns = clock_monotonic_ns();

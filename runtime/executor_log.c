@@ -1,6 +1,8 @@
 /* executor_log.c - log files of executors, in the run directory. */
 #include "executor_log.h"
 
+#include "../scheduler/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -78,6 +80,59 @@ void executor_log_limit(const char *run_dir, long spawner, int64_t slot)
         status.st_size > EXECUTOR_LOG_BYTES_MAX &&
         (uint64_t)status.st_blocks * STAT_BLOCK_BYTES > EXECUTOR_LOG_BYTES_MAX)
         free_older_part(path, status.st_size);
+}
+
+uint64_t executor_log_size(void)
+{
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
+        return 0;
+    return (uint64_t)status.st_size;
+}
+
+char *executor_log_path(const char *run_dir, long spawner, int64_t slot)
+{
+    char path[PATH_BYTES];
+    return name_log(path, run_dir, spawner, slot) ? memory_copy(path, strlen(path) + 1) : NULL;
+}
+
+/* Keeps the last lines. A line of which the start was cut off counts, unless others follow. */
+static size_t keep_lines(char *text, size_t size, bool starts_within_line)
+{
+    while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\0'))
+        size--;
+    size_t first = size;
+    int lines = 0;
+    while (first > 0) {
+        if (text[first - 1] == '\n' && ++lines == EXECUTOR_LOG_LINES_MAX)
+            break;
+        first--;
+    }
+    const char *cut = first == 0 && starts_within_line ? memchr(text, '\n', size) : NULL;
+    if (cut != NULL)
+        first = (size_t)(cut - text) + 1;
+    memmove(text, text + first, size - first);
+    return size - first;
+}
+
+size_t executor_log_read_tail(const char *path, struct executor_log_span span, char *text,
+                              size_t text_size)
+{
+    int log = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    ssize_t size = 0;
+    uint64_t first = span.first_bytes;
+    if (log >= 0 && fstat(log, &status) == 0 && S_ISREG(status.st_mode)) {
+        uint64_t file_size = (uint64_t)status.st_size;
+        uint64_t end = span.end_bytes < file_size ? span.end_bytes : file_size;
+        if (first < end && end - first > text_size)
+            first = end - text_size;
+        if (first < end)
+            size = pread(log, text, (size_t)(end - first), (off_t)first);
+    }
+    if (log >= 0)
+        close(log);
+    return size > 0 ? keep_lines(text, (size_t)size, first > span.first_bytes) : 0;
 }
 
 void executor_log_drop_empty(const char *run_dir, long spawner, int64_t slot)

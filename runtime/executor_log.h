@@ -2,6 +2,7 @@
 #ifndef SHEAF_EXECUTOR_LOG_H
 #define SHEAF_EXECUTOR_LOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { EXECUTOR_LOG_PREPARE = -1 }; /* as `slot`: the spawner itself */
@@ -14,6 +15,24 @@ void executor_log_open(const char *run_dir, long spawner, int64_t slot);
 /* Of a log that takes more than EXECUTOR_LOG_BYTES_MAX of the disk the older part is freed, in
  * place: offsets in it stay as they are. */
 void executor_log_limit(const char *run_dir, long spawner, int64_t slot);
+/* Bytes written so far to where standard error goes; 0 when that is no file. In an executor. */
+uint64_t executor_log_size(void);
+
+/* A stretch of a log; an end behind the file's means the file's. */
+struct executor_log_span {
+    uint64_t first_bytes;
+    uint64_t end_bytes;
+};
+
+enum { EXECUTOR_LOG_LINES_MAX = 10 };
+
+/* Reads the last lines of a stretch of the log that executor_log_open names so, at most
+ * EXECUTOR_LOG_LINES_MAX of them and text_size bytes. Returns their size; 0 when there are none or
+ * they cannot be read. The text is not NUL-terminated and ends without a newline. */
+size_t executor_log_read_tail(const char *path, struct executor_log_span span, char *text,
+                              size_t text_size);
+/* Returns the path of that log, which the caller owns; NULL when it would be too long. */
+char *executor_log_path(const char *run_dir, long spawner, int64_t slot);
 /* Removes it again if nothing was written. */
 void executor_log_drop_empty(const char *run_dir, long spawner, int64_t slot);
 

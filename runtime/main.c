@@ -4,6 +4,7 @@
 #include "launcher.h"
 #include "options.h"
 #include "rank.h"
+#include "report_command.h"
 #include "run_directory.h"
 #include "session.h"
 #include "status_command.h"
@@ -80,6 +81,7 @@ static const struct {
     {"submit", "[options] JOB", "hand a job to Slurm, to run it in rounds", submit_command},
     {"try", "[options] JOB", "run one task here, to see what it does", try_command},
     {"status", "[--json] DIR", "where a run stands", status_command},
+    {"report", "[--json] DIR", "what failed, why, and what to do about it", report_command},
     {"doctor", "[DIR]", "check whether this host can run jobs", doctor_command},
     {"journal", "verify|dump DIR", "check or print what a run has stored", journal_command},
     {"--version", "", "print the version", version_command},

@@ -105,7 +105,7 @@ static bool carries_payload(const struct fact *fact)
 /* What the runtime itself must do when something has become a fact. */
 static void on_fact(struct master *master, const struct fact *fact)
 {
-    if (fact->kind == FACT_WORKER_LOST) {
+    if (fact->kind == FACT_WORKER_LOST && fact->as.worker_lost.cause != CAUSE_STOPPED) {
         uint32_t rank = fact->as.worker_lost.worker;
         master->anybody_was_lost = true;
         transport_forget(master->transport, (int)rank);

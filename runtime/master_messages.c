@@ -14,15 +14,20 @@ static uint32_t find_or_add_node(struct master *master, const char *host)
     return master->node_count++;
 }
 
+static bool is_master_host(const struct topology *topology)
+{
+    char host[TOPOLOGY_HOST_BYTES] = {0};
+    gethostname(host, sizeof host - 1);
+    return strcmp(host, topology->host) == 0;
+}
+
 /* The worker's number among those of its host: the master's rank, the first of its host, is none
  * unless it is alone. */
 static struct placement_request placement_request_of(const struct master *master,
                                                      const struct topology *topology)
 {
-    char host[TOPOLOGY_HOST_BYTES] = {0};
-    gethostname(host, sizeof host - 1);
     bool is_alone = transport_rank_count(master->transport) == 1;
-    bool has_master = !is_alone && strcmp(host, topology->host) == 0;
+    bool has_master = !is_alone && is_master_host(topology);
     struct placement_request request = {
         .worker_index = topology->local_rank,
         .worker_count = topology->local_count,
@@ -88,8 +93,11 @@ static void on_hello(struct master *master, uint32_t rank, struct message *messa
         return;
     }
     struct input input = {.kind = INPUT_HELLO, .now_ns = master->now_ns};
-    input.as.hello = (struct input_hello){
-        .worker = rank, .slot_count = member->placement.slot_count, .node = node};
+    input.as.hello = (struct input_hello){.worker = rank,
+                                          .slot_count = member->placement.slot_count,
+                                          .node = node,
+                                          .host = member->topology.host,
+                                          .has_master = is_master_host(&member->topology)};
     master_step(master, &input, NULL, 0);
 }
 
@@ -141,6 +149,8 @@ static void on_failed(struct master *master, uint32_t rank, const struct message
         .is_crash = message->as.failed.is_crash,
         .text = message->as.failed.text,
         .text_size = (uint32_t)message->as.failed.text_size,
+        .log = message->as.failed.log,
+        .log_size = (uint32_t)message->as.failed.log_size,
     };
     master_step(master, &input, NULL, 0);
 }
@@ -199,6 +209,7 @@ static void on_message(struct master *master, uint32_t rank, struct message *mes
         on_returned(master, rank, message);
         return;
     case MESSAGE_FAILED:
+        owe_credit(master, rank, size);
         on_failed(master, rank, message);
         return;
     case MESSAGE_TASKS:

@@ -3,6 +3,7 @@
 #include "master_private.h"
 
 #include "clock.h"
+#include "report.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,28 +58,6 @@ static const char *host_of_node(const struct master *master, uint32_t node)
     return "an unknown host";
 }
 
-/* "signal 11 (Segmentation fault)", "exit status 3", or the cause's own words. */
-static void describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size)
-{
-    if (cause == CAUSE_SIGNAL)
-        snprintf(text, text_size, "was killed by signal %d (%s)", detail, strsignal(detail));
-    else if (cause == CAUSE_EXIT)
-        snprintf(text, text_size, "exited with status %d", detail);
-    else
-        snprintf(text, text_size, "%s", cause_text(cause));
-}
-
-static void describe_work(enum work work, struct range range, char *text, size_t text_size)
-{
-    if (work == WORK_RUN)
-        snprintf(text, text_size, "task %llu", (unsigned long long)range.first);
-    else if (work == WORK_MERGE)
-        snprintf(text, text_size, "merge of tasks %llu to %llu", (unsigned long long)range.first,
-                 (unsigned long long)(range_end(range) - (range.count > 0)));
-    else
-        snprintf(text, text_size, "%s", work == 0 ? "prepare" : work_text(work));
-}
-
 /* Every failed attempt that is told names what, how, and where; the last one also the attempts
  * before it. */
 static void tell_attempt_failed(struct master *master, const struct fact_attempt_failed *failed)
@@ -86,15 +65,15 @@ static void tell_attempt_failed(struct master *master, const struct fact_attempt
     char what[64];
     char how[160];
     char attempts[160] = "";
-    describe_work(failed->work, failed->range, what, sizeof what);
-    describe_cause(failed->cause, failed->detail, how, sizeof how);
+    report_describe_work(failed->work, failed->range, what, sizeof what);
+    report_describe_cause(failed->cause, failed->detail, how, sizeof how);
     failure_log_add(master->failures, failed->range.first, failed->worker);
     if (failed->is_final)
         failure_log_take(master->failures, failed->range.first, attempts, sizeof attempts);
     if (master->told_failures == FAILURES_TOLD_MAX)
-        master_tell(
-            master, CONTROL_WARNING,
-            "more attempts fail; the progress counts them, `sheaf journal dump` lists them");
+        master_tell(master, CONTROL_WARNING,
+                    "more attempts fail; `sheaf report %s` groups and counts them",
+                    run_directory_path(master->directory));
     if (master->told_failures++ >= FAILURES_TOLD_MAX)
         return;
     master_tell(master, failed->is_final ? CONTROL_ERROR : CONTROL_WARNING,
@@ -108,7 +87,15 @@ static void tell_attempt_failed(struct master *master, const struct fact_attempt
 static void tell_worker_lost(struct master *master, const struct fact_worker_lost *lost)
 {
     const char *host = host_of(master, lost->worker);
-    if (lost->cause == CAUSE_WORKER_LOST)
+    if (lost->cause == CAUSE_STOPPED) /* it is there, the run is not */
+        return;
+    if (lost->cause == CAUSE_NODE_LOST)
+        master_tell(master, CONTROL_WARNING,
+                    "worker %u is lost, and with it all others on %s: nothing was heard of the "
+                    "node for %llu ms; its tasks run elsewhere",
+                    lost->worker, host,
+                    (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
+    else if (lost->cause == CAUSE_WORKER_LOST)
         master_tell(master, CONTROL_WARNING,
                     "worker %u (%s) is lost: nothing was heard of it for %llu ms; its tasks run "
                     "elsewhere",
@@ -155,9 +142,11 @@ void master_tell_fact(struct master *master, const struct fact *fact)
         tell_attempt_failed(master, &fact->as.attempt_failed);
         return;
     case FACT_JOB_FAILED:
-        describe_work(fact->as.job_failed.work, fact->as.job_failed.range, text, sizeof text);
+        report_describe_work(fact->as.job_failed.work, fact->as.job_failed.range, text,
+                             sizeof text);
         char how[160];
-        describe_cause(fact->as.job_failed.cause, fact->as.job_failed.detail, how, sizeof how);
+        report_describe_cause(fact->as.job_failed.cause, fact->as.job_failed.detail, how,
+                              sizeof how);
         master_tell(master, CONTROL_ERROR,
                     "the job failed: %s %s. Mend the plug-in and start anew with --fresh", text,
                     how);
@@ -176,6 +165,7 @@ void master_tell_fact(struct master *master, const struct fact *fact)
     case FACT_RESULT_LOST:
     case FACT_JOB_FINISHED:
     case FACT_SNAPSHOT_END:
+    case FACT_FAILURES:
         return;
     }
 }
@@ -313,9 +303,10 @@ void master_tell_end(struct master *master)
     uint64_t failed = state_failed_task_count(state);
     if (failed > 0 && master->output_path != NULL)
         master_tell(master, CONTROL_ERROR,
-                    "%llu of %llu tasks failed; the result without them is in %s",
+                    "%llu of %llu tasks failed (`sheaf report %s` says why); the result without "
+                    "them is in %s",
                     (unsigned long long)failed, (unsigned long long)state_job(state)->task_count,
-                    master->output_path);
+                    run_directory_path(master->directory), master->output_path);
     /* The launcher says itself how to go on. */
     if (!master->options->is_under_launcher && (master->status == 3 || master->status == 4))
         master_tell(master, CONTROL_WARNING, "%s; repeat the command to continue",

@@ -101,6 +101,7 @@ static void encode_failed(const struct message *message, struct byte_writer *wri
     byte_writer_put_u32(writer, (uint32_t)message->as.failed.detail);
     byte_writer_put_u8(writer, message->as.failed.is_crash);
     byte_writer_put_blob(writer, message->as.failed.text, message->as.failed.text_size);
+    byte_writer_put_blob(writer, message->as.failed.log, message->as.failed.log_size);
 }
 
 static void decode_failed(struct byte_reader *reader, struct message *message)
@@ -113,7 +114,10 @@ static void decode_failed(struct byte_reader *reader, struct message *message)
     message->as.failed.is_crash = get_bool(reader);
     message->as.failed.text =
         (const char *)byte_reader_get_blob(reader, &message->as.failed.text_size);
-    if (message->as.failed.text_size > FACT_TEXT_BYTES_MAX)
+    message->as.failed.log =
+        (const char *)byte_reader_get_blob(reader, &message->as.failed.log_size);
+    if (message->as.failed.text_size > FACT_TEXT_BYTES_MAX ||
+        message->as.failed.log_size > FACT_LOG_BYTES_MAX)
         reader->failed = true;
 }
 

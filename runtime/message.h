@@ -60,6 +60,8 @@ struct message {
             bool is_crash;
             const char *text; /* not NUL-terminated */
             size_t text_size;
+            const char *log; /* likewise */
+            size_t log_size;
         } failed;
         struct {
             uint64_t assignment;

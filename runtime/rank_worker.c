@@ -302,7 +302,9 @@ static void on_slot_failed(struct rank_worker *worker, const struct slot_event *
     failed.as.failed.is_crash = event->is_crash;
     failed.as.failed.text = event->text;
     failed.as.failed.text_size = strnlen(event->text, sizeof event->text);
-    send_to_master(worker, &failed);
+    failed.as.failed.log = event->log;
+    failed.as.failed.log_size = event->log_size;
+    worker->unacknowledged_bytes += send_to_master(worker, &failed);
     if (event->is_crash || event->work != WORK_RUN)
         worker->running[event->slot].is_busy = false;
 }

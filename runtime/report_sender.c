@@ -2,6 +2,7 @@
 #include "report_sender.h"
 
 #include "../scheduler/check.h"
+#include "executor_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,11 +78,20 @@ void report_sender_end(struct report_sender *sender)
 void report_sender_fail(struct report_sender *sender, struct range range, enum cause cause,
                         const char *text)
 {
+    uint64_t log_bytes = executor_log_size();
     const struct slot_report report = {.kind = SLOT_REPORT_FAILED,
                                        .range = range,
                                        .cause = cause,
                                        .text = text,
-                                       .text_size = strnlen(text, FACT_TEXT_BYTES_MAX - 1)};
+                                       .text_size = strnlen(text, FACT_TEXT_BYTES_MAX - 1),
+                                       .log_first_bytes = atomic_load(&sender->slot->log_bytes),
+                                       .log_end_bytes = log_bytes};
+    atomic_store(&sender->slot->log_bytes, log_bytes);
     report_sender_begin(sender, &report, 0);
-    report_sender_end(sender);
+    send_pending(sender);
+}
+
+void report_sender_wake(struct report_sender *sender)
+{
+    wake_rank(&sender->waker);
 }

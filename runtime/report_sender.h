@@ -20,9 +20,11 @@ void report_sender_begin(struct report_sender *sender, const struct slot_report 
 void report_sender_add(struct report_sender *sender, const void *data, size_t size);
 void report_sender_end(struct report_sender *sender);
 
-/* A failure of `range`, in one call. */
+/* A failure of `range`, in one call. The rank is not woken: many may come together. It sees them
+ * when its longest sleep is over, or after report_sender_wake. */
 void report_sender_fail(struct report_sender *sender, struct range range, enum cause cause,
                         const char *text);
+void report_sender_wake(struct report_sender *sender);
 
 /* For an executor that finds the shared memory overwritten: says so and aborts. */
 _Noreturn void report_sender_abort_damaged(void);

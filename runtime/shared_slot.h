@@ -51,6 +51,7 @@ struct shared_slot {
     _Atomic uint64_t index; /* the task */
     _Atomic uint32_t phase;
     _Atomic uint64_t resident_bytes_at_start;
+    _Atomic uint64_t log_bytes; /* size of its log when the attempts under way began */
 
     /* A futex: 1 while the executor sleeps, for an order or for room in `reports`. */
     _Alignas(SHARED_LINE_BYTES) _Atomic uint32_t executor_sleeping;

@@ -233,6 +233,8 @@ static void begin_event(const struct slot *slot, enum slot_event_kind kind,
     event->detail = 0;
     event->is_crash = false;
     event->text[0] = '\0';
+    event->log_span = (struct executor_log_span){0};
+    event->log_size = 0;
     event->tasks_run = event->busy_ns = 0;
     event->partials = NULL;
     event->partial_count = 0;
@@ -256,6 +258,7 @@ static void fill_crash(const struct slot *slot, struct slot_event *event)
     const char *prefix = "";
     begin_event(slot, SLOT_EVENT_FAILED, event);
     event->is_crash = true;
+    event->log_span = (struct executor_log_span){atomic_load(&shared->log_bytes), UINT64_MAX};
     if (slot->order.work == WORK_RUN) {
         struct range task = {was_taken_up ? atomic_load(&shared->index) : slot->order.range.first,
                              1};
@@ -322,6 +325,8 @@ static void fill_report(const struct slot *slot, const struct slot_report *repor
         event->cause = report->cause;
         memcpy(event->text, report->text, report->text_size);
         event->text[report->text_size] = '\0';
+        event->log_span =
+            (struct executor_log_span){report->log_first_bytes, report->log_end_bytes};
     }
     event->tasks_run = report->tasks_run;
     event->busy_ns = report->busy_ns;

@@ -50,6 +50,8 @@ void slot_report_encode(const struct slot_report *report, struct byte_writer *wr
     if (report->kind == SLOT_REPORT_FAILED) {
         byte_writer_put_u8(writer, (uint8_t)report->cause);
         byte_writer_put_blob(writer, report->text, report->text_size);
+        byte_writer_put_u64(writer, report->log_first_bytes);
+        byte_writer_put_u64(writer, report->log_end_bytes);
         return;
     }
     byte_writer_put_u64(writer, report->tasks_run);
@@ -68,6 +70,8 @@ static bool decode_failed(struct byte_reader *reader, struct slot_report *report
 {
     report->cause = (enum cause)byte_reader_get_u8(reader);
     report->text = (const char *)byte_reader_get_blob(reader, &report->text_size);
+    report->log_first_bytes = byte_reader_get_u64(reader);
+    report->log_end_bytes = byte_reader_get_u64(reader);
     return report->cause > CAUSE_NONE && report->cause < CAUSE_COUNT &&
            report->text_size < FACT_TEXT_BYTES_MAX && byte_reader_is_complete(reader);
 }

@@ -12,7 +12,8 @@ enum {
     /* Of results that are collected, and of those that are merged, which makes them fewer. */
     SLOT_REPORT_COLLECTED_BYTES_MAX = 8 << 20,
     SLOT_REPORT_MERGED_BYTES_MAX = 64 << 20,
-    SLOT_RUN_CHUNK_MAX = 1024, /* tasks claimed at once; overshoots the limits above by this */
+    SLOT_REPORT_FAILURES_MAX = 256, /* or when so many of its tasks failed */
+    SLOT_RUN_CHUNK_MAX = 1024,      /* tasks claimed at once; overshoots the limits above by this */
 };
 
 /* Rank to executor: the header, then the body of struct work_order. */
@@ -44,6 +45,8 @@ struct slot_report {
     enum cause cause; /* FAILED */
     const char *text; /* FAILED; borrowed */
     size_t text_size;
+    uint64_t log_first_bytes; /* FAILED: what the executor wrote to its log meanwhile */
+    uint64_t log_end_bytes;
     uint64_t tasks_run; /* DONE */
     uint64_t busy_ns;
     const struct partial *partials; /* DONE; borrowed */

@@ -21,7 +21,11 @@ enum {
     WATCH_MS_MAX = 100,   /* between looks, when only the default limit applies */
     WATCH_MS_MEMORY = 20, /* when the job sets a memory limit */
     WATCHES_PER_TIMEOUT = 16,
+    LOGS_READ_MAX = 16, /* of tasks that report a failure: these, and then one a second, so that a
+                           million of them do not read a million times */
 };
+
+#define LOG_INTERVAL_NS ((uint64_t)1000000000)
 
 enum set_state {
     SET_PREPARING = 0,
@@ -35,6 +39,9 @@ struct slot_set {
     enum set_state state;
     struct slot *slots;
     uint32_t slot_count;
+    char *run_dir;      /* NULL: there are no logs */
+    uint32_t logs_read; /* lately */
+    uint64_t log_read_ns;
     uint32_t next_slot; /* the one to poll first: each has its turn */
 
     /* The watch over prepare. */
@@ -76,6 +83,8 @@ int slot_set_create(struct spawner *spawner, const struct slot_set_options *opti
     struct slot_set *set = memory_allocate_zeroed(1, sizeof *set);
     set->group.spawner = spawner;
     set->group.has_merge = options->has_merge;
+    if (options->run_dir != NULL)
+        set->run_dir = memory_copy(options->run_dir, strlen(options->run_dir) + 1);
     set_limits(&set->group, &options->job->limits);
     set->slot_count = options->slot_count;
     set->slots = memory_allocate_zeroed(options->slot_count, sizeof *set->slots);
@@ -100,6 +109,7 @@ void slot_set_destroy(struct slot_set *slots)
     if (slots->memory >= 0)
         close(slots->memory);
     free(slots->slots);
+    free(slots->run_dir);
     free(slots);
 }
 
@@ -218,6 +228,34 @@ static int poll_slots(struct slot_set *set, uint64_t now_ns, struct slot_event *
     return 0;
 }
 
+/* A crash costs more than this; of failures that come by the thousand few are looked at. */
+static bool may_read_log(struct slot_set *set, uint64_t now_ns, bool is_crash)
+{
+    if (set->run_dir == NULL)
+        return false;
+    uint64_t passed = (now_ns - set->log_read_ns) / LOG_INTERVAL_NS;
+    if (passed > 0) {
+        set->logs_read -= passed < set->logs_read ? (uint32_t)passed : set->logs_read;
+        set->log_read_ns = now_ns;
+    }
+    if (!is_crash && set->logs_read >= LOGS_READ_MAX)
+        return false;
+    set->logs_read += !is_crash;
+    return true;
+}
+
+static void read_log(struct slot_set *set, uint64_t now_ns, struct slot_event *event)
+{
+    struct executor_log_span span = event->log_span;
+    if (span.first_bytes >= span.end_bytes || !may_read_log(set, now_ns, event->is_crash))
+        return;
+    char *path = executor_log_path(set->run_dir, spawner_process(set->group.spawner), event->slot);
+    if (path != NULL)
+        event->log_size =
+            (uint32_t)executor_log_read_tail(path, span, event->log, sizeof event->log);
+    free(path);
+}
+
 int slot_set_poll(struct slot_set *slots, uint64_t now_ns, struct slot_event *event)
 {
     struct spawner_event heard;
@@ -241,7 +279,11 @@ int slot_set_poll(struct slot_set *slots, uint64_t now_ns, struct slot_event *ev
         event->kind = SLOT_EVENT_READY;
         return 1;
     case SET_READY:
-        return poll_slots(slots, now_ns, event);
+        if (poll_slots(slots, now_ns, event) == 0)
+            return 0;
+        if (event->kind == SLOT_EVENT_FAILED)
+            read_log(slots, now_ns, event);
+        return 1;
     case SET_FAILED:
         return 0;
     }

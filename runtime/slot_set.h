@@ -8,6 +8,7 @@
 
 #include "../jobs/job.h"
 #include "../scheduler/fact.h"
+#include "executor_log.h"
 #include "placement.h"
 
 struct spawner;
@@ -83,7 +84,8 @@ enum slot_event_kind {
  * in task i of RUN order [a, b): one FAILED event for range [i, 1) with is_crash, and the order is
  * over: the tasks of [a, b) other than i did not count (their results died with the executor).
  * After DONE of a RUN order every task of the (possibly shortened) range is in a partial or had a
- * FAILED event, or lies beyond `range`, when the executor ended early because its report was full.
+ * FAILED event, or lies beyond `range`, when the executor ended early because its report was full
+ * or SLOT_REPORT_FAILURES_MAX of its tasks had failed.
  */
 struct slot_event {
     enum slot_event_kind kind;
@@ -95,6 +97,9 @@ struct slot_event {
     int32_t detail;
     bool is_crash;
     char text[FACT_TEXT_BYTES_MAX];
+    struct executor_log_span log_span; /* FAILED: what the executor wrote meanwhile ... */
+    uint32_t log_size;                 /* ... and the last lines of it, where they were read */
+    char log[FACT_LOG_BYTES_MAX];
     uint64_t tasks_run;
     uint64_t busy_ns;
     const struct partial *partials;

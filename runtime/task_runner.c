@@ -17,6 +17,8 @@ enum {
     CHUNK_SHARE = 8,         /* a chunk takes at most this part of what is left: the rest can be
                                 taken back should tasks turn slow */
     RESULT_BYTES_LARGE = 1 << 12, /* a result that may fill the report */
+    FAILURES_TOLD_MIN = 64,       /* wake the rank at once ... */
+    TELL_NS = 1000000,            /* ... or when it was woken last so long ago */
     INPUT_ALIGNMENT = 16,         /* promised by sheaf.h */
 };
 
@@ -30,6 +32,9 @@ struct task_runner {
     struct sheaf_task task;
     bool folds; /* results go into the fold; otherwise into `collected` */
     bool is_full;
+    uint32_t failure_count; /* in this order */
+    uint32_t told_count;    /* of these: the rank was woken since */
+    uint64_t told_ns;
     uint32_t next; /* relative to the order's first task */
     uint32_t chunk_end;
     uint32_t chunk_size;
@@ -94,6 +99,8 @@ static void fail_task(struct task_runner *runner, enum cause cause, const char *
 {
     struct range task = {current_index(runner), 1};
     runner->next++;
+    if (++runner->failure_count >= SLOT_REPORT_FAILURES_MAX)
+        runner->is_full = true;
     report_sender_fail(runner->options.sender, task, cause, text);
 }
 
@@ -168,8 +175,8 @@ static inline void finish_task(struct task_runner *runner, size_t size_bytes)
     else if (merge_fold_push_next(runner->fold, task, merge_in_run) != 0)
         /* The two results stay apart; a MERGE order will fail with this text again. */
         context_take_text(runner->options.context, 0);
-    if (size_bytes > RESULT_BYTES_LARGE)
-        runner->is_full = report_is_full(runner);
+    if (size_bytes > RESULT_BYTES_LARGE && report_is_full(runner))
+        runner->is_full = true;
 }
 
 static inline void run_task(struct task_runner *runner)
@@ -254,6 +261,8 @@ static void begin_order(struct task_runner *runner, const struct slot_order *ord
     runner->inputs = inputs;
     runner->folds = runner->fold != NULL && order->may_merge;
     runner->is_full = false;
+    runner->failure_count = 0;
+    runner->told_count = 0;
     runner->next = 0;
     runner->step = atomic_load(&runner->options.slot->step);
     runner->task = (struct sheaf_task){.attempt = order->attempt};
@@ -289,6 +298,17 @@ static void send_results(struct task_runner *runner, uint64_t busy_ns)
     report_sender_end(runner->options.sender);
 }
 
+/* To wake the rank for each failure would cost more than all the rest. */
+static void tell_of_failures(struct task_runner *runner, uint64_t now_ns)
+{
+    uint32_t untold = runner->failure_count - runner->told_count;
+    if (untold == 0 || (untold < FAILURES_TOLD_MIN && now_ns - runner->told_ns < TELL_NS))
+        return;
+    report_sender_wake(runner->options.sender);
+    runner->told_count = runner->failure_count;
+    runner->told_ns = now_ns;
+}
+
 void task_runner_run(struct task_runner *runner, const struct slot_order *order,
                      struct byte_reader inputs)
 {
@@ -301,6 +321,7 @@ void task_runner_run(struct task_runner *runner, const struct slot_order *order,
             recover(runner);
         uint64_t now_ns = clock_monotonic_ns();
         adapt_chunk(runner, runner->next - chunk_first, now_ns - chunk_start_ns);
+        tell_of_failures(runner, now_ns);
         chunk_start_ns = now_ns;
         runner->is_full = runner->is_full || report_is_full(runner);
     }

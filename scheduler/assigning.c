@@ -6,6 +6,9 @@ enum { ITEMS_LOOKED_AT = 8 };
 /* Likewise workers, when the first ones have not the time for a task. */
 enum { WORKERS_LOOKED_AT = 8 };
 
+/* Neighbours that failed as often are tried again together: at most so many. */
+enum { RETRIES_MAX = 256 };
+
 uint32_t assigning_failed_node(struct scheduler *scheduler, enum work work, struct range range)
 {
     const struct trouble *trouble = state_find_trouble(scheduler->state, work, range);
@@ -34,6 +37,24 @@ void assigning_queue_elsewhere(struct scheduler *scheduler, const struct assignm
         .avoid = {returned->worker,
                   assigning_failed_node(scheduler, returned->work, returned->range)}};
     work_queue_put(&scheduler->queue, &item);
+}
+
+void assigning_queue_retries(struct scheduler *scheduler, struct range range, uint32_t avoid)
+{
+    const struct trouble *trouble =
+        state_find_trouble_from(scheduler->state, WORK_RUN, range.first);
+    while (trouble != NULL && trouble->range.first < range_end(range)) {
+        const struct work_item item = {
+            .work = WORK_RUN,
+            .range = trouble->range,
+            .ready_ns = trouble->not_before_ns,
+            .avoid = {avoid != WORKER_NONE ? avoid : trouble->last_worker,
+                      assigning_failed_node(scheduler, WORK_RUN, trouble->range)}};
+        if (trouble->assignment == 0 && !state_has_flight(scheduler->state, trouble->range) &&
+            work_queue_find(&scheduler->queue, WORK_RUN, trouble->range) == NULL)
+            work_queue_put(&scheduler->queue, &item);
+        trouble = state_find_trouble_from(scheduler->state, WORK_RUN, range_end(trouble->range));
+    }
 }
 
 uint64_t assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned)
@@ -85,13 +106,57 @@ static void drop_item(struct scheduler *scheduler, struct work_item *item)
     work_queue_remove(&scheduler->queue, item);
 }
 
-static void assign_item(struct scheduler *scheduler, uint32_t worker, struct work_item *item)
+/* The retry after `item` that can go with it, or NULL. What crashed goes alone: it would cost the
+ * others their results. */
+static struct work_item *find_companion(struct scheduler *scheduler, const struct work_item *item,
+                                        uint64_t task)
+{
+    const struct range next = {task, 1};
+    const struct trouble *first = state_find_trouble(scheduler->state, WORK_RUN, item->range);
+    const struct trouble *trouble = state_find_trouble(scheduler->state, WORK_RUN, next);
+    struct work_item *companion = work_queue_find(&scheduler->queue, WORK_RUN, next);
+    if (first == NULL || trouble == NULL || companion == NULL || !companion->is_ready ||
+        companion->avoid.worker != item->avoid.worker ||
+        companion->avoid.node != item->avoid.node || trouble->attempts != first->attempts ||
+        trouble->assignment != 0 || trouble->crashes > 0 || first->crashes > 0)
+        return NULL;
+    return companion;
+}
+
+/* Takes the retries that go with `item` out of the queue. An assignment that still holds one of
+ * these tasks would end by theirs. */
+static struct range take_companions(struct scheduler *scheduler,
+                                    const struct observed_worker *worker,
+                                    const struct work_item *item)
+{
+    struct range range = item->range;
+    const struct range widest = {range.first, RETRIES_MAX};
+    const struct range chosen = pacing_choose(
+        &scheduler->config, observed_worker_pace(&scheduler->observations, worker), widest,
+        state_trouble_count(scheduler->state), state_slot_count(scheduler->state));
+    uint64_t limit = walltime_fit(scheduler, worker, chosen.count);
+    if (limit < 2 || state_has_flight(scheduler->state, (struct range){range.first, limit}))
+        return range;
+    while (range.count < limit) {
+        struct work_item *companion = find_companion(scheduler, item, range_end(range));
+        if (companion == NULL)
+            break;
+        work_queue_remove(&scheduler->queue, companion);
+        range.count++;
+    }
+    return range;
+}
+
+static void assign_item(struct scheduler *scheduler, const struct observed_worker *worker,
+                        struct work_item *item)
 {
     const struct trouble *trouble = state_find_trouble(scheduler->state, item->work, item->range);
-    const struct fact_assigned assigned = {.worker = worker,
-                                           .work = item->work,
-                                           .range = item->range,
-                                           .attempt = trouble != NULL ? trouble->attempts + 1 : 1};
+    struct fact_assigned assigned = {.worker = worker->rank,
+                                     .work = item->work,
+                                     .range = item->range,
+                                     .attempt = trouble != NULL ? trouble->attempts + 1 : 1};
+    if (item->work == WORK_RUN)
+        assigned.range = take_companions(scheduler, worker, item);
     work_queue_remove(&scheduler->queue, item);
     assigning_assign(scheduler, &assigned);
 }
@@ -108,7 +173,7 @@ static bool place_item(struct scheduler *scheduler)
         const struct observed_worker *worker =
             observations_find_hungry(&scheduler->observations, HUNGER_PREFETCH, item->avoid);
         if (worker != NULL && walltime_allows(scheduler, worker, item->work)) {
-            assign_item(scheduler, worker->rank, item);
+            assign_item(scheduler, worker, item);
             return true;
         }
         if (worker != NULL)
@@ -135,7 +200,8 @@ static bool place_open_range(struct scheduler *scheduler)
 {
     const struct avoidance nowhere = {WORKER_NONE, NODE_NONE};
     struct range first_open;
-    if (!range_set_find_from(state_open(scheduler->state), 0, &first_open))
+    if (state_trouble_count(scheduler->state) >= scheduler->config.troubles_max ||
+        !range_set_find_from(state_open(scheduler->state), 0, &first_open))
         return false;
     for (int looked_at = 0; looked_at < WORKERS_LOOKED_AT; looked_at++) {
         const struct observed_worker *worker =

@@ -65,7 +65,8 @@ static void encode_returned(const struct fact_returned *returned, struct byte_wr
 static void encode_attempt_failed(const struct fact_attempt_failed *failed,
                                   struct byte_writer *writer)
 {
-    CHECK(failed->text_size <= FACT_TEXT_BYTES_MAX);
+    CHECK(failed->text_size <= FACT_TEXT_BYTES_MAX && failed->host_size <= FACT_HOST_BYTES_MAX &&
+          failed->log_size <= FACT_LOG_BYTES_MAX);
     byte_writer_put_u32(writer, failed->worker);
     byte_writer_put_u64(writer, failed->assignment);
     byte_writer_put_u8(writer, (uint8_t)failed->work);
@@ -76,6 +77,37 @@ static void encode_attempt_failed(const struct fact_attempt_failed *failed,
     put_bool(writer, failed->is_final);
     byte_writer_put_u64(writer, failed->not_before_ns);
     byte_writer_put_blob(writer, failed->text, failed->text_size);
+    byte_writer_put_blob(writer, failed->host, failed->host_size);
+    byte_writer_put_blob(writer, failed->log, failed->log_size);
+}
+
+static void encode_worker_lost(const struct fact_worker_lost *lost, struct byte_writer *writer)
+{
+    CHECK(lost->host_size <= FACT_HOST_BYTES_MAX);
+    byte_writer_put_u32(writer, lost->worker);
+    byte_writer_put_u8(writer, (uint8_t)lost->cause);
+    byte_writer_put_u32(writer, lost->order_count);
+    byte_writer_put_blob(writer, lost->host, lost->host_size);
+}
+
+static void encode_failures(const struct fact_failures *failures, struct byte_writer *writer)
+{
+    const struct failure_example *example = &failures->example;
+    CHECK(failures->host_size <= FACT_HOST_BYTES_MAX && failures->log_size <= FACT_LOG_BYTES_MAX &&
+          example->text_size <= FACT_TEXT_BYTES_MAX);
+    byte_writer_put_u8(writer, (uint8_t)failures->work);
+    byte_writer_put_u8(writer, (uint8_t)failures->cause);
+    byte_writer_put_u32(writer, (uint32_t)failures->detail);
+    byte_writer_put_u64(writer, failures->count);
+    byte_writer_put_u64(writer, failures->final_count);
+    byte_writer_put_u64(writer, failures->order_count);
+    put_bool(writer, failures->has_example);
+    byte_writer_put_u32(writer, example->worker);
+    byte_writer_put_u32(writer, example->attempt);
+    put_range(writer, example->range);
+    byte_writer_put_blob(writer, example->text, example->text_size);
+    byte_writer_put_blob(writer, failures->host, failures->host_size);
+    byte_writer_put_blob(writer, failures->log, failures->log_size);
 }
 
 static void encode_job_failed(const struct fact_job_failed *failed, struct byte_writer *writer)
@@ -101,8 +133,7 @@ void fact_encode(const struct fact *fact, struct byte_writer *writer)
         byte_writer_put_u32(writer, fact->as.worker_joined.node);
         break;
     case FACT_WORKER_LOST:
-        byte_writer_put_u32(writer, fact->as.worker_lost.worker);
-        byte_writer_put_u8(writer, (uint8_t)fact->as.worker_lost.cause);
+        encode_worker_lost(&fact->as.worker_lost, writer);
         break;
     case FACT_ASSIGNED:
         encode_assigned(&fact->as.assigned, writer);
@@ -134,6 +165,9 @@ void fact_encode(const struct fact *fact, struct byte_writer *writer)
     case FACT_NODE_READMITTED:
         byte_writer_put_u32(writer, fact->as.node_readmitted.node);
         byte_writer_put_u8(writer, (uint8_t)fact->as.node_readmitted.reason);
+        break;
+    case FACT_FAILURES:
+        encode_failures(&fact->as.failures, writer);
         break;
     }
 }
@@ -171,6 +205,17 @@ static enum work get_work(struct byte_reader *reader)
     if (value < WORK_SPLIT || value > WORK_FINISH)
         reader->failed = true;
     return (enum work)value;
+}
+
+/* Borrows a text of a limited size. */
+static const char *get_text(struct byte_reader *reader, size_t size_max, uint32_t *size)
+{
+    size_t text_size;
+    const char *text = (const char *)byte_reader_get_blob(reader, &text_size);
+    if (text_size > size_max)
+        reader->failed = true;
+    *size = (uint32_t)text_size;
+    return text;
 }
 
 /* RUN and MERGE are about tasks; SPLIT and FINISH may be about none. */
@@ -261,7 +306,6 @@ static bool decode_returned(struct byte_reader *reader, struct fact_returned *re
 
 static bool decode_attempt_failed(struct byte_reader *reader, struct fact_attempt_failed *failed)
 {
-    size_t text_size;
     failed->worker = byte_reader_get_u32(reader);
     failed->assignment = byte_reader_get_u64(reader);
     failed->work = get_work(reader);
@@ -271,12 +315,40 @@ static bool decode_attempt_failed(struct byte_reader *reader, struct fact_attemp
     failed->is_crash = get_bool(reader);
     failed->is_final = get_bool(reader);
     failed->not_before_ns = byte_reader_get_u64(reader);
-    failed->text = (const char *)byte_reader_get_blob(reader, &text_size);
-    if (text_size > FACT_TEXT_BYTES_MAX || !range_fits_work(failed->range, failed->work) ||
-        (failed->work == WORK_RUN && failed->range.count > 1 && !failed->is_final))
-        return false;
-    failed->text_size = (uint32_t)text_size;
+    failed->text = get_text(reader, FACT_TEXT_BYTES_MAX, &failed->text_size);
+    failed->host = get_text(reader, FACT_HOST_BYTES_MAX, &failed->host_size);
+    failed->log = get_text(reader, FACT_LOG_BYTES_MAX, &failed->log_size);
+    return range_fits_work(failed->range, failed->work) &&
+           (failed->work != WORK_RUN || failed->range.count <= 1 || failed->is_final);
+}
+
+static bool decode_worker_lost(struct byte_reader *reader, struct fact_worker_lost *lost)
+{
+    lost->worker = byte_reader_get_u32(reader);
+    lost->cause = get_cause(reader);
+    lost->order_count = byte_reader_get_u32(reader);
+    lost->host = get_text(reader, FACT_HOST_BYTES_MAX, &lost->host_size);
     return true;
+}
+
+static bool decode_failures(struct byte_reader *reader, struct fact_failures *failures)
+{
+    struct failure_example *example = &failures->example;
+    uint8_t work = byte_reader_get_u8(reader);
+    failures->work = (enum work)work;
+    failures->cause = get_cause(reader);
+    failures->detail = (int32_t)byte_reader_get_u32(reader);
+    failures->count = byte_reader_get_u64(reader);
+    failures->final_count = byte_reader_get_u64(reader);
+    failures->order_count = byte_reader_get_u64(reader);
+    failures->has_example = get_bool(reader);
+    example->worker = byte_reader_get_u32(reader);
+    example->attempt = byte_reader_get_u32(reader);
+    example->range = get_range(reader);
+    example->text = get_text(reader, FACT_TEXT_BYTES_MAX, &example->text_size);
+    failures->host = get_text(reader, FACT_HOST_BYTES_MAX, &failures->host_size);
+    failures->log = get_text(reader, FACT_LOG_BYTES_MAX, &failures->log_size);
+    return work <= WORK_FINISH;
 }
 
 static bool decode_job_failed(struct byte_reader *reader, struct fact_job_failed *failed)
@@ -312,9 +384,7 @@ static bool decode_fields(struct byte_reader *reader, struct partial *partials, 
         fact->as.worker_joined.node = byte_reader_get_u32(reader);
         return true;
     case FACT_WORKER_LOST:
-        fact->as.worker_lost.worker = byte_reader_get_u32(reader);
-        fact->as.worker_lost.cause = get_cause(reader);
-        return true;
+        return decode_worker_lost(reader, &fact->as.worker_lost);
     case FACT_ASSIGNED:
         return decode_assigned(reader, &fact->as.assigned);
     case FACT_RESULT:
@@ -339,6 +409,8 @@ static bool decode_fields(struct byte_reader *reader, struct partial *partials, 
         return true;
     case FACT_NODE_READMITTED:
         return decode_node_readmitted(reader, &fact->as.node_readmitted);
+    case FACT_FAILURES:
+        return decode_failures(reader, &fact->as.failures);
     }
     return false;
 }
@@ -386,6 +458,7 @@ struct range fact_range(const struct fact *fact)
     case FACT_SNAPSHOT_END:
     case FACT_NODE_BENCHED:
     case FACT_NODE_READMITTED:
+    case FACT_FAILURES:
         return none;
     }
     return none;

@@ -28,7 +28,8 @@ enum work {
     X(WORKER_LOST, "its worker was lost")                                                          \
     X(STOPPED, "stopped on request")                                                               \
     X(INPUT, "its input could not be read")                                                        \
-    X(LIMIT, "a documented limit was exceeded")
+    X(LIMIT, "a documented limit was exceeded")                                                    \
+    X(NODE_LOST, "all workers of its node were lost")
 
 enum cause {
     CAUSE_NONE = 0,
@@ -62,6 +63,7 @@ enum fact_kind {
     FACT_JOB_FAILED = 10,
     FACT_JOB_FINISHED = 11,
     FACT_SNAPSHOT_END = 12,
+    FACT_FAILURES = 20,
     FACT_NODE_BENCHED = 30,
     FACT_NODE_READMITTED = 31,
 };
@@ -87,9 +89,13 @@ struct fact_worker_joined {
     uint32_t node; /* number of the host in order of joining */
 };
 
+/* Its host and what was out at it are said again: a snapshot tells nothing of workers. */
 struct fact_worker_lost {
     uint32_t worker;
     enum cause cause;
+    uint32_t order_count; /* assignments that end with it */
+    uint32_t host_size;
+    const char *host; /* borrowed; not NUL-terminated; empty when unknown */
 };
 
 /* The assignment is named by the sequence number of this fact. */
@@ -97,7 +103,7 @@ struct fact_assigned {
     uint32_t worker;
     enum work work;
     struct range range;
-    uint32_t attempt; /* 1 for the first start; for RUN of several tasks always 1 */
+    uint32_t attempt; /* 1 for the first start, of each task of the range */
     uint64_t copy_of; /* assignment this one duplicates, or 0 */
 };
 
@@ -127,7 +133,8 @@ struct fact_returned {
 /* One attempt at one task (work RUN), or at a split, merge or finish, failed. For the latter, and
  * for a crash of RUN, this ends the assignment: what a crash leaves of its range becomes open
  * again. When is_final, the task counts as done with an absent result; only then may the range of
- * RUN hold several tasks (a snapshot says so of neighbours). */
+ * RUN hold several tasks (a snapshot says so of neighbours). In a snapshot the assignment is 0: the
+ * attempt is not one more, it is in a FAILURES. */
 struct fact_attempt_failed {
     uint32_t worker;
     uint64_t assignment;
@@ -140,6 +147,36 @@ struct fact_attempt_failed {
     uint64_t not_before_ns; /* earliest next attempt, on the clock of this run */
     uint32_t text_size;
     const char *text; /* borrowed; what the plug-in said; not NUL-terminated */
+    uint32_t host_size;
+    const char *host; /* borrowed; of the worker; not NUL-terminated; empty when unknown */
+    uint32_t log_size;
+    const char *log; /* borrowed; the last lines that the executor wrote; not NUL-terminated */
+};
+
+/* An attempt, or the loss of a worker, that stands for others of its group. */
+struct failure_example {
+    uint32_t worker;
+    uint32_t attempt;   /* 0 for a lost worker */
+    struct range range; /* what failed; empty for a lost worker */
+    uint32_t text_size;
+    const char *text; /* borrowed; not NUL-terminated */
+};
+
+/* So many attempts at `work` failed for one cause on one host, or, when work is 0, so many workers
+ * were lost or left. Only in a snapshot, which says a group in as many facts as it has examples. */
+struct fact_failures {
+    enum work work;
+    enum cause cause;
+    int32_t detail;
+    uint64_t count;       /* attempts or workers */
+    uint64_t final_count; /* of the attempts: those after which none follows */
+    uint64_t order_count; /* of lost workers: assignments that were out at them */
+    bool has_example;
+    struct failure_example example;
+    uint32_t host_size;
+    const char *host; /* borrowed; not NUL-terminated */
+    uint32_t log_size;
+    const char *log; /* borrowed; not NUL-terminated */
 };
 
 /* Stored bytes of these tasks were found damaged: they are open again, together with all tasks that
@@ -201,6 +238,7 @@ struct fact {
         struct fact_result_lost result_lost;
         struct fact_job_failed job_failed;
         struct fact_job_finished job_finished;
+        struct fact_failures failures;
         struct fact_node_benched node_benched;
         struct fact_node_readmitted node_readmitted;
     } as;
@@ -209,6 +247,8 @@ struct fact {
 enum {
     FACT_PARTIALS_MAX = 4096, /* in one RESULT */
     FACT_TEXT_BYTES_MAX = 2048,
+    FACT_HOST_BYTES_MAX = 64, /* longer names of hosts are cut */
+    FACT_LOG_BYTES_MAX = 1024,
 };
 
 /* Largest number of tasks in a job: leaves room for the canonical tree's arithmetic. */
@@ -235,7 +275,7 @@ struct range fact_range(const struct fact *fact);
 /* False for causes that are nobody's fault: they use up none of a task's attempts. */
 static inline bool cause_counts(enum cause cause)
 {
-    return cause != CAUSE_WORKER_LOST && cause != CAUSE_STOPPED;
+    return cause != CAUSE_WORKER_LOST && cause != CAUSE_NODE_LOST && cause != CAUSE_STOPPED;
 }
 
 /* Borrow static strings. */

@@ -145,6 +145,35 @@ static void add_attempt_failed(struct text *text, const struct fact_attempt_fail
     }
 }
 
+static void add_host(struct text *text, const char *host, uint32_t size)
+{
+    if (size == 0)
+        return;
+    add(text, " on ");
+    add_foreign(text, host, size);
+}
+
+static void add_worker_lost(struct text *text, const struct fact_worker_lost *lost)
+{
+    add(text, "worker %" PRIu32, lost->worker);
+    add_host(text, lost->host, lost->host_size);
+    add(text, " lost: %s", cause_text(lost->cause));
+    if (lost->order_count > 0)
+        add(text, ", %" PRIu32 " assignments end with it", lost->order_count);
+}
+
+static void add_failures(struct text *text, const struct fact_failures *failures)
+{
+    if (failures->work == 0)
+        add(text, "so far: %" PRIu64 " workers lost", failures->count);
+    else
+        add(text, "so far: %" PRIu64 " failed attempts at %s, %" PRIu64 " of them for good",
+            failures->count, work_text(failures->work), failures->final_count);
+    add_host(text, failures->host, failures->host_size);
+    add(text, ": ");
+    add_cause(text, failures->cause, failures->detail);
+}
+
 static void add_job_failed(struct text *text, const struct fact_job_failed *failed)
 {
     add(text, "job failed: %s", work_text(failed->work));
@@ -174,8 +203,7 @@ int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
             fact->as.worker_joined.node);
         break;
     case FACT_WORKER_LOST:
-        add(&text, "worker %" PRIu32 " lost: %s", fact->as.worker_lost.worker,
-            cause_text(fact->as.worker_lost.cause));
+        add_worker_lost(&text, &fact->as.worker_lost);
         break;
     case FACT_ASSIGNED:
         add_assigned(&text, &fact->as.assigned);
@@ -210,6 +238,9 @@ int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
     case FACT_NODE_READMITTED:
         add(&text, "node %" PRIu32 " readmitted: %s", fact->as.node_readmitted.node,
             readmission_text(fact->as.node_readmitted.reason));
+        break;
+    case FACT_FAILURES:
+        add_failures(&text, &fact->as.failures);
         break;
     }
     return (int)text.length;

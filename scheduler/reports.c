@@ -133,13 +133,14 @@ static void take_run(struct scheduler *scheduler, const struct input_report *rep
 {
     if (!is_possible_report(state_job(scheduler->state), report))
         return;
+    /* Where all tasks failed for good the assignment has ended before; it took its time all the
+     * same. */
+    measure(scheduler, report);
     uint32_t count;
     const struct partial *partials = pick_new(scheduler, report, &count);
     if (assignment == NULL && count == 0)
         return;
     uint64_t twin = assignment != NULL ? assignment->twin : 0;
-    if (assignment != NULL)
-        measure(scheduler, report);
     note_passed(scheduler, report, assignment, partials, count);
     emit_result(scheduler, report, partials, count);
     if (count < report->partial_count)
@@ -218,7 +219,9 @@ static void take_returned_end(struct scheduler *scheduler, const struct assignme
         endgame_answered(scheduler, outstanding, false);
         return;
     }
+    uint32_t worker = assignment->worker;
     emit_returned(scheduler, assignment, range, false);
+    assigning_queue_retries(scheduler, range, worker);
     assignment = state_find_assignment(scheduler->state, seq);
     if (assignment == NULL)
         return;
@@ -254,7 +257,13 @@ static uint64_t next_attempt_ns(const struct scheduler *scheduler, uint32_t atte
     return scheduler->now_ns + delay_ns;
 }
 
-static struct fact_attempt_failed judge(const struct scheduler *scheduler,
+static const struct known_node *node_of(struct scheduler *scheduler, uint32_t rank)
+{
+    const struct observed_worker *worker = observed_worker_find(&scheduler->observations, rank);
+    return worker != NULL ? node_table_get(&scheduler->nodes, worker->node->number) : NULL;
+}
+
+static struct fact_attempt_failed judge(struct scheduler *scheduler,
                                         const struct input_attempt_failed *failed,
                                         struct range range)
 {
@@ -262,21 +271,26 @@ static struct fact_attempt_failed judge(const struct scheduler *scheduler,
     const struct trouble *trouble = state_find_trouble(scheduler->state, failed->work, range);
     uint32_t attempts = trouble != NULL ? trouble->attempts : 0;
     uint32_t crashes = trouble != NULL ? trouble->crashes : 0;
+    const struct known_node *node = node_of(scheduler, failed->worker);
     bool is_last = attempts + 1 >= config->attempts_max ||
                    (failed->is_crash && crashes + 1 >= config->crashes_max);
-    return (struct fact_attempt_failed){.worker = failed->worker,
-                                        .assignment = failed->assignment,
-                                        .work = failed->work,
-                                        .range = range,
-                                        .cause = failed->cause,
-                                        .detail = failed->detail,
-                                        .is_crash = failed->is_crash,
-                                        .is_final = is_last && cause_counts(failed->cause),
-                                        .not_before_ns = next_attempt_ns(scheduler, attempts),
-                                        .text_size = failed->text_size < FACT_TEXT_BYTES_MAX
-                                                         ? failed->text_size
-                                                         : FACT_TEXT_BYTES_MAX,
-                                        .text = failed->text};
+    return (struct fact_attempt_failed){
+        .worker = failed->worker,
+        .assignment = failed->assignment,
+        .work = failed->work,
+        .range = range,
+        .cause = failed->cause,
+        .detail = failed->detail,
+        .is_crash = failed->is_crash,
+        .is_final = is_last && cause_counts(failed->cause),
+        .not_before_ns = next_attempt_ns(scheduler, attempts),
+        .text_size =
+            failed->text_size < FACT_TEXT_BYTES_MAX ? failed->text_size : FACT_TEXT_BYTES_MAX,
+        .text = failed->text,
+        .host_size = node != NULL ? node->host_size : 0,
+        .host = node != NULL ? node->host : NULL,
+        .log_size = failed->log_size < FACT_LOG_BYTES_MAX ? failed->log_size : FACT_LOG_BYTES_MAX,
+        .log = failed->log};
 }
 
 /* An assignment runs a task once: what it says of a failure again is a repetition. */

@@ -24,6 +24,7 @@ struct scheduler_config scheduler_config_default(void)
         .bench_tasks = 3,
         .bench_window = 32,
         .probe_delay_ns = 10 * SHEAF_NS_PER_S,
+        .troubles_max = 65536,
     };
 }
 
@@ -59,6 +60,7 @@ void scheduler_destroy(struct scheduler *scheduler)
     work_queue_close(&scheduler->queue);
     range_set_close(&scheduler->merging);
     observations_close(&scheduler->observations);
+    node_table_close(&scheduler->nodes);
     state_destroy(scheduler->state);
     free(scheduler);
 }
@@ -120,6 +122,10 @@ static void queue_again(struct scheduler *scheduler, const struct assignment *en
             assigning_queue_elsewhere(scheduler, ended);
         else
             assigning_queue(scheduler, WORK_RUN, ended->range);
+    } else if (ended->work == WORK_RUN) {
+        assigning_queue_retries(scheduler, ended->range,
+                                ended->seq == scheduler->returned_assignment ? ended->worker
+                                                                             : WORKER_NONE);
     }
 }
 
@@ -237,8 +243,10 @@ static void take_published(struct scheduler *scheduler)
 
 static void take_stop(struct scheduler *scheduler)
 {
-    if (scheduler->is_stopping)
+    if (scheduler->is_stopping) {
+        workers_stop(scheduler);
         scheduler_end(scheduler, RUN_END_STOPPED);
+    }
     scheduler->is_stopping = true;
 }
 
@@ -288,7 +296,7 @@ static void take_input(struct scheduler *scheduler, const struct input *input)
 static void queue_once(struct scheduler *scheduler, enum work work, struct range range)
 {
     if (scheduler->observations.outstanding_of[work] == 0 &&
-        !work_queue_has(&scheduler->queue, work, range))
+        work_queue_find(&scheduler->queue, work, range) == NULL)
         assigning_queue(scheduler, work, range);
 }
 

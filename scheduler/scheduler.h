@@ -30,6 +30,8 @@ struct scheduler_config {
     uint32_t bench_tasks;       /* that fail on a node and pass elsewhere bench it; default 3 */
     uint32_t bench_window;      /* a node's last so many tasks are judged; default 32 */
     uint64_t probe_delay_ns;    /* from benching to the first probe; default 10 s */
+    size_t troubles_max;        /* tasks in trouble from which on no open ones are started: memory
+                                   stays bounded when all fail; default 65536 */
     bool has_split;             /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
 };
 
@@ -60,6 +62,9 @@ struct input_hello {
     uint32_t worker;
     uint32_t slot_count;
     uint32_t node;
+    const char *host; /* borrowed; name of the node; NULL: unknown */
+    bool has_master;  /* the master runs on this node: it is not lost while there is somebody to say
+                         so */
 };
 
 /* The end of an assignment with its results; may come late, twice, or from a lost worker.
@@ -94,6 +99,8 @@ struct input_attempt_failed {
     bool is_crash;
     uint32_t text_size;
     const char *text; /* borrowed for the step */
+    uint32_t log_size;
+    const char *log; /* likewise: the last lines that the executor wrote */
 };
 
 /* A worker leaves: asked to, or because its prepare failed for `cause`. When prepare failed, no

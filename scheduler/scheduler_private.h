@@ -6,6 +6,7 @@
 #ifndef SHEAF_SCHEDULER_PRIVATE_H
 #define SHEAF_SCHEDULER_PRIVATE_H
 
+#include "node_table.h"
 #include "observations.h"
 
 RB_HEAD(take_back_tree, outstanding);
@@ -30,6 +31,7 @@ struct scheduler {
     struct scheduler_config config;
     struct state *state;
     struct observations observations;
+    struct node_table nodes;
     struct work_queue queue;
     struct range_set merging; /* subtrees whose merge is queued or out */
     struct endgame endgame;
@@ -77,6 +79,8 @@ void workers_goodbye(struct scheduler *scheduler, const struct input_goodbye *go
 void workers_check_deadlines(struct scheduler *scheduler);
 /* Ends the run when nobody is left to work. */
 void workers_check_presence(struct scheduler *scheduler);
+/* The run ends while work is out: what each worker was at is filed as stopped. */
+void workers_stop(struct scheduler *scheduler);
 uint64_t workers_next_ns(const struct scheduler *scheduler);
 /* Takes note of how much is out at a worker, after that changed. */
 void workers_update_load(struct scheduler *scheduler, uint32_t rank);
@@ -94,6 +98,10 @@ void assigning_queue(struct scheduler *scheduler, enum work work, struct range r
 /* The retry of a task was taken back before it started: it goes to whoever is idle, but not to the
  * same queue again and again. */
 void assigning_queue_elsewhere(struct scheduler *scheduler, const struct assignment *returned);
+/* An assignment of `range` leaves these tasks: those in trouble are queued, unless they are, or are
+ * out by themselves or in another range. `avoid` may be WORKER_NONE: then each avoids where it
+ * failed last. */
+void assigning_queue_retries(struct scheduler *scheduler, struct range range, uint32_t avoid);
 /* Gives work to every worker that can take more. */
 void assigning_fill(struct scheduler *scheduler);
 /* Returns the number of the assignment. */

@@ -24,6 +24,7 @@ void state_destroy(struct state *state)
         state_remove_worker(state, TAILQ_FIRST(&state->workers));
     state_clear_tasks(state);
     range_set_close(&state->benched_nodes);
+    failure_table_close(&state->failures);
     id_map_close(&state->workers_by_rank);
     id_map_close(&state->assignments_by_seq);
     free(state->ended);
@@ -70,6 +71,16 @@ uint64_t state_failed_task_count(const struct state *state)
 {
     return state->phase == PHASE_FINISHED ? state->published_failed_count
                                           : state->failed.task_count;
+}
+
+const struct range_set *state_failed(const struct state *state)
+{
+    return &state->failed;
+}
+
+size_t state_trouble_count(const struct state *state)
+{
+    return state->trouble_count;
 }
 
 size_t state_partial_count(const struct state *state)

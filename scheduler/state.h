@@ -5,7 +5,7 @@
 #ifndef SHEAF_STATE_H
 #define SHEAF_STATE_H
 
-#include "fact.h"
+#include "failure_table.h"
 #include "range_set.h"
 
 #include <bsd/sys/queue.h>
@@ -69,9 +69,10 @@ void state_destroy(struct state *state);
 void state_apply(struct state *state, const struct fact *fact);
 
 /* Calls emit for facts that, applied in order to an empty state, give this state less its workers,
- * nodes and assignments: run started, job accepted, results (payload_seq set; nothing inline),
- * failures. All carry seq = the state's last seq: a snapshot is *at* an index, so state_apply
- * allows equal seqs until FACT_SNAPSHOT_END, which is emitted last. */
+ * nodes and assignments: run started, job accepted, results (payload_seq set; nothing inline), what
+ * failed, tasks in trouble.
+ * All carry seq = the state's last seq: a snapshot is *at* an index, so state_apply allows equal
+ * seqs until FACT_SNAPSHOT_END, which is emitted last. */
 void state_snapshot(const struct state *state, void (*emit)(void *context, const struct fact *fact),
                     void *context);
 
@@ -86,6 +87,10 @@ const struct fact_job_failed *state_job_failure(const struct state *state);
 const struct range_set *state_open(const struct state *state);
 const struct range_set *state_done(const struct state *state);
 uint64_t state_failed_task_count(const struct state *state);
+/* The tasks that failed for good. */
+const struct range_set *state_failed(const struct state *state);
+/* What failed so far, in all runs of the job. */
+const struct failure_table *state_failures(const struct state *state);
 size_t state_partial_count(const struct state *state);
 /* The first partial whose range ends after `task`, or NULL: one may iterate by passing range_end of
  * the one before. */
@@ -99,8 +104,12 @@ const struct worker *state_find_worker(const struct state *state, uint32_t rank)
 const struct assignment *state_find_assignment(const struct state *state, uint64_t seq);
 /* The numbers of nodes that get no work but probes. */
 const struct range_set *state_benched_nodes(const struct state *state);
+/* A range of tasks that is no retry of a single one is out, and holds tasks of `range`. */
+bool state_has_flight(const struct state *state, struct range range);
 size_t state_worker_count(const struct state *state);
 uint64_t state_slot_count(const struct state *state);
+/* How many troubles there are. */
+size_t state_trouble_count(const struct state *state);
 /* The trouble of exactly this work, or NULL. */
 const struct trouble *state_find_trouble(const struct state *state, enum work work,
                                          struct range range);

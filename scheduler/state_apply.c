@@ -43,6 +43,8 @@ static void apply_job_accepted(struct state *state, const struct fact_job_accept
     state_end_work(state, WORK_MERGE, all);
     state_end_work(state, WORK_FINISH, all);
     state_clear_tasks(state);
+    if (state->has_job) /* what failed before the first split still counts */
+        failure_table_close(&state->failures);
     state->has_job = true;
     state->job = *job;
     range_set_add(&state->open, (struct range){0, job->task_count});
@@ -52,6 +54,7 @@ static void apply_job_accepted(struct state *state, const struct fact_job_accept
 
 static void apply_worker_lost(struct state *state, const struct fact_worker_lost *lost)
 {
+    state_count_loss(state, lost);
     struct worker *worker = (struct worker *)state_find_worker(state, lost->worker);
     if (worker != NULL)
         state_remove_worker(state, worker);
@@ -175,8 +178,10 @@ static void mark_failed(struct state *state, struct range range)
 static void fail_tasks(struct state *state, struct range range)
 {
     const struct partial absent = {.range = range, .is_absent = true};
-    if (range.count == 1 && !range_set_contains(&state->done, range))
+    if (range.count == 1 && !range_set_contains(&state->done, range)) {
         state_add_partial(state, &absent);
+        state_join_absent(state, range.first);
+    }
     mark_failed(state, range);
 }
 
@@ -196,6 +201,7 @@ static void apply_task_failed(struct state *state, const struct fact_attempt_fai
 
 static void apply_attempt_failed(struct state *state, const struct fact_attempt_failed *failed)
 {
+    state_count_failure(state, failed);
     if (failed->work == WORK_RUN) {
         apply_task_failed(state, failed);
         return;
@@ -266,6 +272,9 @@ static void apply_kind(struct state *state, const struct fact *fact)
         break;
     case FACT_NODE_READMITTED:
         range_set_remove(&state->benched_nodes, (struct range){fact->as.node_readmitted.node, 1});
+        break;
+    case FACT_FAILURES:
+        failure_table_add(&state->failures, &fact->as.failures);
         break;
     }
 }

@@ -37,6 +37,17 @@ struct assignment *state_find_flight(const struct state *state, struct range ran
     return RB_NFIND(flight_tree, flights, &key_of_twins);
 }
 
+bool state_has_flight(const struct state *state, struct range range)
+{
+    const struct assignment *flight = state_find_flight(state, range);
+    while (flight != NULL && flight->range.first < range_end(range)) {
+        if (range_intersects(flight->range, range))
+            return true;
+        flight = RB_NEXT(flight_tree, , (struct assignment *)(uintptr_t)flight);
+    }
+    return false;
+}
+
 /* A copy needs its original, as it is said to be; else it stands for itself. */
 static struct assignment *find_original(struct state *state, const struct fact_assigned *assigned)
 {

@@ -42,6 +42,8 @@ struct state {
     bool has_output;
     struct partial output;
     struct trouble_tree troubles;
+    size_t trouble_count;
+    struct failure_table failures;
 
     struct worker_list workers; /* in order of joining */
     struct id_map workers_by_rank;
@@ -71,6 +73,7 @@ void state_add_partial(struct state *state, const struct partial *partial);
 bool state_remove_partials(struct state *state, struct range range);
 /* The same without a trace: for a merge that replaces them. */
 void state_replace_partials(struct state *state, const struct partial *partial);
+void state_remove_partial(struct state *state, struct partial_node *node);
 struct partial_node *state_find_partial_node(const struct state *state, uint64_t task);
 struct trouble *state_get_trouble(struct state *state, enum work work, struct range range);
 void state_remove_trouble(struct state *state, struct trouble *trouble);
@@ -94,6 +97,13 @@ void state_end_retry(struct state *state, uint64_t task_assignment);
 void state_cut_assignment(struct state *state, struct assignment *assignment, uint64_t end);
 void state_add_worker(struct state *state, const struct fact_worker_joined *joined);
 void state_remove_worker(struct state *state, struct worker *worker);
+
+/* state_failures.c */
+void state_count_failure(struct state *state, const struct fact_attempt_failed *failed);
+void state_count_loss(struct state *state, const struct fact_worker_lost *lost);
+/* The absent partial of `task` is new: joins it with absent ones beside it, so that a million tasks
+ * that fail take no more room than one. */
+void state_join_absent(struct state *state, uint64_t task);
 
 /* state_apply.c */
 enum phase state_phase_of_tasks(const struct state *state);

@@ -74,6 +74,16 @@ static void emit_trouble(const struct snapshot *snapshot, const struct trouble *
                                        .not_before_ns = trouble->not_before_ns}});
 }
 
+static void emit_failures(const struct snapshot *snapshot)
+{
+    const struct failure_table *table = &snapshot->state->failures;
+    struct fact fact = {.kind = FACT_FAILURES};
+    for (size_t i = 0; i < table->count; i++)
+        for (uint32_t part = 0; failure_group_part(table->groups[i], part, &fact.as.failures);
+             part++)
+            emit(snapshot, fact);
+}
+
 static void emit_job(const struct snapshot *snapshot)
 {
     const struct state *state = snapshot->state;
@@ -104,6 +114,7 @@ void state_snapshot(const struct state *state, void (*emit_fact)(void *, const s
                                   .as.run_started = {.incarnation = state->incarnation}});
     if (state->has_job)
         emit_job(&snapshot);
+    emit_failures(&snapshot);
     struct trouble *trouble;
     RB_FOREACH (trouble, trouble_tree, (struct trouble_tree *)&state->troubles) {
         emit_trouble(&snapshot, trouble);

@@ -87,7 +87,7 @@ static void insert_partial(struct state *state, const struct partial *partial)
     state->partial_count++;
 }
 
-static void remove_partial(struct state *state, struct partial_node *node)
+void state_remove_partial(struct state *state, struct partial_node *node)
 {
     RB_REMOVE(partial_tree, &state->partials, node);
     state->partial_count--;
@@ -108,7 +108,7 @@ void state_replace_partials(struct state *state, const struct partial *partial)
     struct partial_node *node = state_find_partial_node(state, partial->range.first);
     while (node != NULL && node->partial.range.first < range_end(partial->range)) {
         struct partial_node *next = RB_NEXT(partial_tree, , node);
-        remove_partial(state, node);
+        state_remove_partial(state, node);
         node = next;
     }
     state_add_partial(state, partial);
@@ -121,7 +121,7 @@ bool state_remove_partials(struct state *state, struct range range)
     while (node != NULL && node->partial.range.first < range_end(range)) {
         struct partial_node *next = RB_NEXT(partial_tree, , node);
         struct range tasks = node->partial.range;
-        remove_partial(state, node);
+        state_remove_partial(state, node);
         range_set_remove(&state->done, tasks);
         range_set_remove(&state->failed, tasks);
         state_reopen(state, tasks);
@@ -156,6 +156,7 @@ struct trouble *state_get_trouble(struct state *state, enum work work, struct ra
         trouble->work = work;
         trouble->range = range;
         RB_INSERT(trouble_tree, &state->troubles, trouble);
+        state->trouble_count++;
     }
     return trouble;
 }
@@ -163,6 +164,7 @@ struct trouble *state_get_trouble(struct state *state, enum work work, struct ra
 void state_remove_trouble(struct state *state, struct trouble *trouble)
 {
     RB_REMOVE(trouble_tree, &state->troubles, trouble);
+    state->trouble_count--;
     free(trouble);
 }
 
@@ -181,7 +183,7 @@ void state_clear_troubles(struct state *state, enum work work, struct range rang
 void state_clear_tasks(struct state *state)
 {
     while (!RB_EMPTY(&state->partials))
-        remove_partial(state, RB_ROOT(&state->partials));
+        state_remove_partial(state, RB_ROOT(&state->partials));
     while (!RB_EMPTY(&state->troubles))
         state_remove_trouble(state, RB_ROOT(&state->troubles));
     range_set_close(&state->open);

@@ -73,10 +73,10 @@ void work_queue_remove(struct work_queue *queue, struct work_item *item)
     free(item);
 }
 
-bool work_queue_has(const struct work_queue *queue, enum work work, struct range range)
+struct work_item *work_queue_find(struct work_queue *queue, enum work work, struct range range)
 {
     struct work_item key = {.work = work, .range = range};
-    return RB_FIND(work_tree, (struct work_tree *)&queue->items, &key) != NULL;
+    return RB_FIND(work_tree, &queue->items, &key);
 }
 
 void work_queue_wake(struct work_queue *queue, uint64_t now_ns)

@@ -40,7 +40,8 @@ void work_queue_close(struct work_queue *queue);
 /* Adds an item; one of the same work and range is replaced. */
 void work_queue_put(struct work_queue *queue, const struct work_item *item);
 void work_queue_remove(struct work_queue *queue, struct work_item *item);
-bool work_queue_has(const struct work_queue *queue, enum work work, struct range range);
+/* NULL when there is none. */
+struct work_item *work_queue_find(struct work_queue *queue, enum work work, struct range range);
 /* Makes those ready whose time has come. */
 void work_queue_wake(struct work_queue *queue, uint64_t now_ns);
 /* Walks what is ready, most urgent first. NULL at the end. */

@@ -33,8 +33,16 @@ static void admit(struct scheduler *scheduler, const struct fact_worker_joined *
 
 static void lose(struct scheduler *scheduler, struct observed_worker *worker, enum cause cause)
 {
-    scheduler_emit(scheduler, (struct fact){.kind = FACT_WORKER_LOST,
-                                            .as.worker_lost = {worker->rank, cause}});
+    const struct worker *lost = state_find_worker(scheduler->state, worker->rank);
+    const struct known_node *node = node_table_get(&scheduler->nodes, worker->node->number);
+    scheduler_emit(
+        scheduler,
+        (struct fact){.kind = FACT_WORKER_LOST,
+                      .as.worker_lost = {.worker = worker->rank,
+                                         .cause = cause,
+                                         .order_count = lost != NULL ? lost->assignment_count : 0,
+                                         .host_size = node->host_size,
+                                         .host = node->host}});
     observed_worker_lose(&scheduler->observations, worker);
     scheduler->is_prepare_failed = false;
 }
@@ -44,6 +52,10 @@ void workers_hello(struct scheduler *scheduler, const struct input_hello *hello)
     struct observed_worker *known = observed_worker_find(&scheduler->observations, hello->worker);
     if (known != NULL && known->is_joined)
         lose(scheduler, known, CAUSE_WORKER_LOST);
+    struct known_node *node = node_table_get(&scheduler->nodes, hello->node);
+    known_node_name(node, hello->host);
+    node->has_master = hello->has_master;
+    node->heard_ns = scheduler->now_ns;
     const struct fact_worker_joined joined = {
         .worker = hello->worker, .slot_count = hello->slot_count, .node = hello->node};
     admit(scheduler, &joined);
@@ -54,6 +66,7 @@ void workers_heard(struct scheduler *scheduler, uint32_t rank)
     struct observed_worker *worker = observed_worker_find(&scheduler->observations, rank);
     if (worker == NULL)
         return;
+    node_table_get(&scheduler->nodes, worker->node->number)->heard_ns = scheduler->now_ns;
     if (worker->is_joined) {
         observed_worker_heard(&scheduler->observations, worker, scheduler->now_ns);
         return;
@@ -86,12 +99,32 @@ static uint64_t deadline(const struct scheduler *scheduler, const struct observe
     return worker->last_heard_ns + scheduler->config.lost_after_ns;
 }
 
+/* All workers of the node are silent: for about as long as this one, since each is heard several
+ * times in half of that span. The master's own node lives. */
+static bool is_node_silent(struct scheduler *scheduler, const struct observed_worker *worker)
+{
+    const struct known_node *node = node_table_get(&scheduler->nodes, worker->node->number);
+    return !node->has_master &&
+           scheduler->now_ns - node->heard_ns >= scheduler->config.lost_after_ns / 2;
+}
+
 void workers_check_deadlines(struct scheduler *scheduler)
 {
     struct observed_worker *worker = TAILQ_FIRST(&scheduler->observations.heard);
     while (worker != NULL && deadline(scheduler, worker) <= scheduler->now_ns) {
-        lose(scheduler, worker, CAUSE_WORKER_LOST);
+        lose(scheduler, worker,
+             is_node_silent(scheduler, worker) ? CAUSE_NODE_LOST : CAUSE_WORKER_LOST);
         worker = TAILQ_FIRST(&scheduler->observations.heard);
+    }
+}
+
+void workers_stop(struct scheduler *scheduler)
+{
+    struct observed_worker *worker;
+    TAILQ_FOREACH (worker, &scheduler->observations.workers, of_all) {
+        const struct worker *joined = state_find_worker(scheduler->state, worker->rank);
+        if (worker->is_joined && joined != NULL && joined->assignment_count > 0)
+            lose(scheduler, worker, CAUSE_STOPPED);
     }
 }
 

@@ -104,6 +104,10 @@ static int misbehave(struct sheaf_context *context, const char *how)
         return print();
     if (strcmp(how, "print without end") == 0)
         return print_without_end();
+    if (strcmp(how, "print and fail") == 0) {
+        fprintf(stderr, "said on standard error\n");
+        return sheaf_fail(context, "it is on standard error");
+    }
     if (strcmp(how, "missing parameter") == 0)
         return (int)sheaf_parameter_integer(context, "absent");
     if (strcmp(how, "wrong parameter") == 0)

@@ -145,7 +145,8 @@ static void join_workers(struct scale *scale)
     step(scale, &job);
     for (uint32_t worker = 1; worker <= WORKERS; worker++) {
         struct input hello = {.kind = INPUT_HELLO};
-        hello.as.hello = (struct input_hello){worker, 1, worker / 64};
+        hello.as.hello =
+            (struct input_hello){.worker = worker, .slot_count = 1, .node = worker / 64};
         step(scale, &hello);
     }
     print_phase(scale, "100,000 workers join");

@@ -259,6 +259,7 @@ void shadow_apply(struct world *world, const struct fact *fact)
     case FACT_SNAPSHOT_END:
     case FACT_NODE_BENCHED:
     case FACT_NODE_READMITTED:
+    case FACT_FAILURES:
         return;
     }
 }
@@ -338,6 +339,15 @@ static void check_task(struct world *world, const struct state *state, uint64_t 
         violate(world, "task %llu is in %d assignments", number, shadow->in_flight[task]);
 }
 
+/* Absent results of neighbours may count as one. */
+static bool is_absent(const struct shadow *shadow, struct range range)
+{
+    for (uint64_t task = range.first; task < range_end(range); task++)
+        if (shadow->live[task] == 0 || !shadow->results[shadow->live[task] - 1].is_absent)
+            return false;
+    return true;
+}
+
 static void check_partials(struct world *world, const struct state *state)
 {
     const struct shadow *shadow = &world->shadow;
@@ -347,11 +357,12 @@ static void check_partials(struct world *world, const struct state *state)
         uint64_t task = partial->range.first;
         uint32_t live = shadow->live[task];
         const struct shadow_result *result = live != 0 ? &shadow->results[live - 1] : NULL;
-        if (result == NULL || result->range.first != task ||
-            result->range.count != partial->range.count ||
-            result->payload_seq != partial->payload_seq ||
-            result->offset_bytes != partial->offset_bytes ||
-            result->is_absent != partial->is_absent)
+        bool is_joined = partial->is_absent && is_absent(shadow, partial->range);
+        if (!is_joined && (result == NULL || result->range.first != task ||
+                           result->range.count != partial->range.count ||
+                           result->payload_seq != partial->payload_seq ||
+                           result->offset_bytes != partial->offset_bytes ||
+                           result->is_absent != partial->is_absent))
             violate(world, "the partial of [%llu, %llu) is not the result accepted for it",
                     (unsigned long long)task, (unsigned long long)range_end(partial->range));
         covered += partial->range.count;

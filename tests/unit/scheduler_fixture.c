@@ -97,7 +97,12 @@ void hello(struct given *given, uint32_t worker, uint32_t slot_count)
 
 void hello_from(struct given *given, uint32_t worker, uint32_t slot_count, uint32_t node)
 {
-    step(given, (struct input){.kind = INPUT_HELLO, .as.hello = {worker, slot_count, node}});
+    hello_as(given, (struct input_hello){.worker = worker, .slot_count = slot_count, .node = node});
+}
+
+void hello_as(struct given *given, struct input_hello from)
+{
+    step(given, (struct input){.kind = INPUT_HELLO, .as.hello = from});
 }
 
 void heard(struct given *given, uint32_t worker)

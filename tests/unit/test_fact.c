@@ -56,6 +56,20 @@ static const struct fact examples[] = {
     {.kind = FACT_NODE_BENCHED, .as.node_benched = {.node = 3, .task_count = 4}},
     {.kind = FACT_NODE_READMITTED,
      .as.node_readmitted = {.node = 3, .reason = READMISSION_PROBE_PASSED}},
+    {.kind = FACT_FAILURES,
+     .as.failures =
+         {.work = WORK_RUN,
+          .cause = CAUSE_SIGNAL,
+          .detail = 11,
+          .count = 30,
+          .final_count = 10,
+          .order_count = 7,
+          .has_example = true,
+          .example = {.worker = 3, .attempt = 2, .range = {7, 1}, .text_size = 4, .text = "why?"},
+          .host_size = 5,
+          .host = "node2",
+          .log_size = 6,
+          .log = "a\nb\nc\n"}},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
@@ -231,10 +245,11 @@ static void values_outside_their_enum_are_refused(void **state)
 {
     (void)state;
     for (uint8_t byte = 0; byte < 64; byte++) {
-        const unsigned char lost[] = {1, 0, 0, 0, byte};
-        struct fact fact;
-        assert_int_equal(decode(FACT_WORKER_LOST, lost, sizeof lost, &fact) == 0,
-                         byte < CAUSE_COUNT);
+        struct fact lost = {.kind = FACT_WORKER_LOST,
+                            .as.worker_lost = {.cause = (enum cause)byte}};
+        assert_int_equal(is_accepted(&lost), byte < CAUSE_COUNT);
+        struct fact failures = {.kind = FACT_FAILURES, .as.failures = {.work = (enum work)byte}};
+        assert_int_equal(is_accepted(&failures), byte <= WORK_FINISH);
         struct fact failed = {.kind = FACT_JOB_FAILED, .as.job_failed = {.work = (enum work)byte}};
         assert_int_equal(is_accepted(&failed), byte <= WORK_FINISH);
         struct fact assigned = {.kind = FACT_ASSIGNED,

@@ -207,6 +207,9 @@ static void second_stop_does_not_wait(void **state)
     stopped(given);
     skip_output(given);
     stopped(given);
+    const struct fact_worker_lost *lost = &expect_fact(given, FACT_WORKER_LOST)->as.worker_lost;
+    assert_int_equal(lost->cause, CAUSE_STOPPED);
+    assert_int_equal(lost->order_count, 2);
     expect_run_end(given, RUN_END_STOPPED);
     given_end(given);
 }

@@ -181,7 +181,7 @@ static void a_failed_task_is_a_hole(void **state)
 
 static void nothing_but_failures_is_done_too(void **state)
 {
-    enum { TASKS = 5000 };
+    enum { TASKS = SLOT_REPORT_FAILURES_MAX };
     (void)state;
     struct slot_fixture *fixture = given_job("trouble");
     fixture->has_merge = true;
@@ -197,6 +197,21 @@ static void nothing_but_failures_is_done_too(void **state)
     const struct slot_event *event = next_event_is(fixture, SLOT_EVENT_DONE);
     check_range(event->range, 0, TASKS);
     assert_int_equal(event->partial_count, 0);
+    fixture_end(fixture);
+}
+
+static void an_order_ends_early_when_many_of_its_tasks_fail(void **state)
+{
+    enum { TASKS = 5000 };
+    (void)state;
+    struct slot_fixture *fixture = given_job("trouble");
+    given_parameter(fixture, "where", "run");
+    given_parameter(fixture, "how", "return");
+    given_slots(fixture, 1);
+    when_given(fixture, 0, WORK_RUN, (struct range){0, TASKS}, TASKS);
+    for (uint64_t task = 0; task < SLOT_REPORT_FAILURES_MAX; task++)
+        check_range(next_event_is(fixture, SLOT_EVENT_FAILED)->range, task, 1);
+    check_range(next_event_is(fixture, SLOT_EVENT_DONE)->range, 0, SLOT_REPORT_FAILURES_MAX);
     fixture_end(fixture);
 }
 
@@ -540,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_full_report_ends_the_order_early),
         cmocka_unit_test(a_failed_task_is_a_hole),
         cmocka_unit_test(nothing_but_failures_is_done_too),
+        cmocka_unit_test(an_order_ends_early_when_many_of_its_tasks_fail),
         cmocka_unit_test(a_merge_order_joins_its_partials),
         cmocka_unit_test(a_merge_of_absent_partials_is_absent),
         cmocka_unit_test(finish_makes_the_output),

@@ -9,8 +9,8 @@
 
 static void lost(struct state *job, uint32_t worker)
 {
-    apply(job,
-          (struct fact){.kind = FACT_WORKER_LOST, .as.worker_lost = {worker, CAUSE_WORKER_LOST}});
+    apply(job, (struct fact){.kind = FACT_WORKER_LOST,
+                             .as.worker_lost = {.worker = worker, .cause = CAUSE_WORKER_LOST}});
 }
 
 static uint64_t assigned(struct state *job, uint32_t worker, uint64_t first, uint64_t count)

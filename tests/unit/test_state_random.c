@@ -98,7 +98,7 @@ static struct fact random_fact(const struct state *job, unsigned *seed, struct p
     if (choice < 12)
         return (struct fact){.kind = FACT_WORKER_JOINED, .as.worker_joined = {worker, 2, 0}};
     if (choice < 15)
-        return (struct fact){.kind = FACT_WORKER_LOST, .as.worker_lost = {worker, CAUSE_NONE}};
+        return (struct fact){.kind = FACT_WORKER_LOST, .as.worker_lost = {.worker = worker}};
     if (choice < 50)
         return random_assigned(job, seed);
     if (choice < 75)

@@ -1,0 +1,204 @@
+/* report.c - gathers what failed in a job, and what to do about it. */
+#include "report.h"
+
+#include "../scheduler/memory.h"
+#include "journal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_replay(void *context, const struct fact *fact)
+{
+    struct report *report = context;
+    state_apply(report->state, fact);
+}
+
+/* A torn tail is what a master is writing, or was when it was ended. */
+static void on_damage(void *context, const struct journal_damage *damage)
+{
+    struct report *report = context;
+    if (strcmp(damage->text, "torn tail") != 0)
+        report->damage_count++;
+}
+
+static int compare_groups(const void *left, const void *right)
+{
+    const struct failure_group *a = *(const struct failure_group *const *)left;
+    const struct failure_group *b = *(const struct failure_group *const *)right;
+    if ((a->work == 0) != (b->work == 0)) /* lost workers come last */
+        return a->work == 0 ? 1 : -1;
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    return strcmp(a->host, b->host);
+}
+
+static void sort_groups(struct report *report)
+{
+    const struct failure_table *table = state_failures(report->state);
+    report->group_count = table->count;
+    report->groups = memory_allocate_zeroed(table->count + 1, sizeof(struct failure_group *));
+    for (size_t i = 0; i < table->count; i++)
+        report->groups[i] = table->groups[i];
+    qsort(report->groups, report->group_count, sizeof *report->groups, compare_groups);
+}
+
+int report_read(const char *dir, struct report *report, struct sheaf_error *error)
+{
+    struct report fresh = {.dir = dir};
+    int code = run_identity_read(dir, &fresh.identity, error);
+    if (code == SHEAF_ERROR_NOT_FOUND)
+        return sheaf_error_set(error, SHEAF_ERROR_NOT_FOUND,
+                               "%s is not a run directory (NAME.sheaf)", dir);
+    if (code != 0)
+        return code;
+    fresh.state = state_create();
+    char *journal = run_directory_join(dir, "journal");
+    struct journal_recovery recovery = {
+        .replay = on_replay, .damaged = on_damage, .context = &fresh};
+    code = journal_scan(journal, &recovery, error);
+    free(journal);
+    if (code != 0) {
+        state_destroy(fresh.state);
+        return code;
+    }
+    fresh.is_held = run_directory_find_holder(dir, &fresh.holder, NULL) > 0;
+    sort_groups(&fresh);
+    *report = fresh;
+    return 0;
+}
+
+void report_close(struct report *report)
+{
+    state_destroy(report->state);
+    free(report->groups);
+}
+
+const char *report_state_word(const struct report *report)
+{
+    enum phase phase = state_phase(report->state);
+    if (phase == PHASE_FINISHED)
+        return "finished";
+    if (phase == PHASE_FAILED)
+        return "failed";
+    if (!report->is_held)
+        return "interrupted";
+    switch (phase) {
+    case PHASE_NEW:
+        return "splitting";
+    case PHASE_FINISHING:
+        return "finishing";
+    case PHASE_PUBLISHING:
+        return "publishing";
+    case PHASE_RUNNING:
+    case PHASE_FINISHED:
+    case PHASE_FAILED:
+        break;
+    }
+    return "running";
+}
+
+void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size)
+{
+    if (cause == CAUSE_SIGNAL && detail > 0)
+        snprintf(text, text_size, "was killed by signal %d (%s)", detail, strsignal(detail));
+    else if (cause == CAUSE_EXIT)
+        snprintf(text, text_size, "exited with status %d", detail);
+    else
+        snprintf(text, text_size, "%s", cause_text(cause));
+}
+
+void report_describe_work(enum work work, struct range range, char *text, size_t text_size)
+{
+    if (work == WORK_RUN)
+        snprintf(text, text_size, "task %" PRIu64, range.first);
+    else if (work == WORK_MERGE)
+        snprintf(text, text_size, "merge of tasks %" PRIu64 " to %" PRIu64, range.first,
+                 range_end(range) - (range.count > 0));
+    else
+        snprintf(text, text_size, "%s", work == 0 ? "prepare" : work_text(work));
+}
+
+/* What helps against a cause; NULL where only the plug-in's author knows. */
+static const char *remedy(enum cause cause)
+{
+    switch (cause) {
+    case CAUSE_TIMEOUT:
+        return "if tasks may take longer, raise the limit (--timeout, or `timeout` of the job)";
+    case CAUSE_MEMORY:
+        return "if tasks may use more memory, raise the limit (--memory, or `memory` of the job)";
+    case CAUSE_INPUT:
+        return "look whether the input files are still there and as they were";
+    case CAUSE_WORKER_LOST:
+    case CAUSE_NODE_LOST:
+        return "lost workers cost no task an attempt: nothing is to be done for the job; look at "
+               "the hosts named above if it happens often";
+    case CAUSE_STOPPED:
+        return "what was stopped on request costs no task an attempt and runs again";
+    case CAUSE_NONE:
+    case CAUSE_PLUGIN:
+    case CAUSE_EXIT:
+    case CAUSE_SIGNAL:
+    case CAUSE_LIMIT:
+    case CAUSE_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static size_t advise_by_cause(const struct report *report, char advice[][REPORT_TEXT_BYTES],
+                              size_t count)
+{
+    bool is_told[CAUSE_COUNT] = {false};
+    for (size_t i = 0; i < report->group_count && count < REPORT_ADVICE_MAX; i++) {
+        enum cause cause = report->groups[i]->cause;
+        const char *text = remedy(cause);
+        if (text == NULL || is_told[cause])
+            continue;
+        is_told[cause] = true;
+        if (cause == CAUSE_NODE_LOST || cause == CAUSE_WORKER_LOST)
+            is_told[CAUSE_NODE_LOST] = is_told[CAUSE_WORKER_LOST] = true;
+        snprintf(advice[count++], REPORT_TEXT_BYTES, "%s", text);
+    }
+    return count;
+}
+
+/* A task to look at: one that failed for good, else the first that failed at all. */
+static bool find_suspect(const struct report *report, uint64_t *task)
+{
+    struct range failed;
+    if (range_set_find_from(state_failed(report->state), 0, &failed)) {
+        *task = failed.first;
+        return true;
+    }
+    for (size_t i = 0; i < report->group_count; i++) {
+        const struct failure_group *group = report->groups[i];
+        if (group->work != WORK_RUN || group->example_count == 0 || !cause_counts(group->cause))
+            continue;
+        *task = group->examples[0].range.first;
+        return true;
+    }
+    return false;
+}
+
+size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTES])
+{
+    enum phase phase = state_phase(report->state);
+    size_t count = 0;
+    uint64_t task;
+    if (phase < PHASE_FINISHED && !report->is_held)
+        snprintf(advice[count++], REPORT_TEXT_BYTES,
+                 "nobody works on the job: repeat the command that began the run to continue it");
+    if (find_suspect(report, &task))
+        snprintf(advice[count++], REPORT_TEXT_BYTES,
+                 "`sheaf try JOB --task %" PRIu64 "` runs a task that failed, alone and without "
+                 "MPI: under a debugger, if you like",
+                 task);
+    count = advise_by_cause(report, advice, count);
+    bool has_ended_badly = phase == PHASE_FAILED ||
+                           (phase == PHASE_FINISHED && state_failed_task_count(report->state) > 0);
+    if (has_ended_badly && count < REPORT_ADVICE_MAX)
+        snprintf(advice[count++], REPORT_TEXT_BYTES,
+                 "the job is over: when its cause is mended, start it anew with --fresh");
+    return count;
+}

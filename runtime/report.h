@@ -1,0 +1,45 @@
+/* report.h - what a run directory tells of a job's failures: read from its journal, disturbing
+ * nothing. */
+#ifndef SHEAF_REPORT_H
+#define SHEAF_REPORT_H
+
+#include "../scheduler/state.h"
+#include "run_directory.h"
+#include "run_identity.h"
+
+#include <stdio.h>
+
+struct report {
+    const char *dir; /* borrowed */
+    struct run_identity identity;
+    struct state *state;                 /* owned */
+    const struct failure_group **groups; /* owned; the largest first */
+    size_t group_count;
+    uint64_t damage_count; /* places of the journal that could not be read */
+    bool is_held;          /* a master works on it */
+    struct run_directory_holder holder;
+};
+
+/* NOT_FOUND when `dir` is no run directory. On success the caller closes the report. */
+int report_read(const char *dir, struct report *report, struct sheaf_error *error);
+void report_close(struct report *report);
+
+/* One word: splitting, running, finishing, publishing, finished, failed, or, while nobody works on
+ * a job that is not over, interrupted. */
+const char *report_state_word(const struct report *report);
+
+enum { REPORT_TEXT_BYTES = 512, REPORT_RANGES_MAX = 20, REPORT_ADVICE_MAX = 8 };
+
+/* What to do next, a sentence each, the most urgent first. Returns how many. */
+size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTES]);
+
+/* "task 7", "merge of tasks 0 to 63", "split", "finish". */
+void report_describe_work(enum work work, struct range range, char *text, size_t text_size);
+/* "was killed by signal 11 (Segmentation fault)", or the cause's own words. */
+void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size);
+
+void report_print_text(const struct report *report, FILE *out);
+/* False when memory is short. */
+bool report_print_json(const struct report *report, FILE *out);
+
+#endif

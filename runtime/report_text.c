@@ -1,0 +1,178 @@
+/* report_text.c - a report for people. */
+#include "report.h"
+
+#include "progress.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Bytes of others may hold anything; what is printed holds no control characters. */
+static void print_foreign(FILE *out, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        fputc(byte < 0x20 || byte == 0x7f ? ' ' : byte, out);
+    }
+}
+
+static void print_number(FILE *out, uint64_t number, const char *one, const char *many)
+{
+    char text[PROGRESS_NUMBER_BYTES];
+    progress_format_number(number, text);
+    fprintf(out, "%s %s", text, number == 1 ? one : many);
+}
+
+static void print_failed_tasks(const struct report *report, FILE *out)
+{
+    const struct range_set *failed = state_failed(report->state);
+    struct range range = {0, 0};
+    uint64_t shown_count = 0;
+    print_number(out, failed->task_count, "task for good: ", "tasks for good: ");
+    for (int i = 0; i < REPORT_RANGES_MAX; i++) {
+        if (!range_set_find_from(failed, range_end(range), &range))
+            break;
+        fprintf(out, "%s%" PRIu64, i > 0 ? ", " : "", range.first);
+        if (range.count > 1)
+            fprintf(out, "-%" PRIu64, range_end(range) - 1);
+        shown_count += range.count;
+    }
+    if (shown_count < failed->task_count) {
+        fputs(" and ", out);
+        print_number(out, failed->task_count - shown_count, "more", "more, not shown");
+    }
+    fputc('\n', out);
+}
+
+static void print_standing(const struct report *report, FILE *out)
+{
+    const struct fact_job_accepted *job = state_job(report->state);
+    const struct fact_job_failed *failure = state_job_failure(report->state);
+    uint64_t failed_count = state_failed_task_count(report->state);
+    fprintf(out, "job        %s\n", report->identity.job_name);
+    fprintf(out, "state      %s", report_state_word(report));
+    if (report->is_held)
+        fprintf(out, " (process %" PRId64 " on %s)", report->holder.process_id,
+                report->holder.host[0] != '\0' ? report->holder.host : "an unknown host");
+    if (failure != NULL) {
+        char what[REPORT_TEXT_BYTES];
+        char how[REPORT_TEXT_BYTES];
+        report_describe_work(failure->work, failure->range, what, sizeof what);
+        report_describe_cause(failure->cause, failure->detail, how, sizeof how);
+        fprintf(out, ": %s %s", what, how);
+    }
+    fputs("\ndone       ", out);
+    if (job == NULL) {
+        fputs("0 tasks; how many there are is not known yet\n", out);
+    } else {
+        char total[PROGRESS_NUMBER_BYTES];
+        char done[PROGRESS_NUMBER_BYTES];
+        progress_format_number(job->task_count, total);
+        progress_format_number(state_done(report->state)->task_count - failed_count, done);
+        fprintf(out, "%s of %s tasks\n", done, total);
+    }
+    if (failed_count > 0) {
+        fputs("failed     ", out);
+        print_failed_tasks(report, out);
+    }
+    if (report->damage_count > 0)
+        fprintf(out,
+                "note       %" PRIu64 " places of the journal are damaged: failures told "
+                "there are not counted\n",
+                report->damage_count);
+}
+
+static void print_host(const struct failure_group *group, FILE *out)
+{
+    fputs(" on ", out);
+    if (group->host[0] == '\0')
+        fputs("an unknown host", out);
+    else if (strcmp(group->host, FAILURE_OTHER_HOSTS) == 0)
+        fputs("other hosts (too many to tell apart)", out);
+    else
+        print_foreign(out, group->host, strlen(group->host));
+}
+
+static void print_heading(const struct failure_group *group, FILE *out)
+{
+    char how[REPORT_TEXT_BYTES];
+    report_describe_cause(group->cause, group->detail, how, sizeof how);
+    if (group->work == 0) {
+        print_number(out, group->count, "worker was lost", "workers were lost");
+        print_host(group, out);
+        fprintf(out, ": %s\n    ", how);
+        print_number(out, group->order_count, "order was", "orders were");
+        fputs(" under way there; no task lost an attempt by it\n", out);
+        return;
+    }
+    print_number(out, group->count, "attempt failed", "attempts failed");
+    print_host(group, out);
+    fprintf(out, ": %s", how);
+    if (group->final_count > 0) {
+        fputs("; ", out);
+        print_number(out, group->final_count, "of them was the last", "of them were the last");
+    }
+    if (!cause_counts(group->cause))
+        fputs("; no task lost an attempt by it", out);
+    fputc('\n', out);
+}
+
+static void print_examples(const struct failure_group *group, FILE *out)
+{
+    for (uint32_t i = 0; i < group->example_count; i++) {
+        const struct failure_example *example = &group->examples[i];
+        if (group->work == 0) {
+            fprintf(out, "    worker %" PRIu32 "\n", example->worker);
+            continue;
+        }
+        char what[REPORT_TEXT_BYTES];
+        report_describe_work(group->work, example->range, what, sizeof what);
+        fprintf(out, "    %s, attempt %" PRIu32 ", worker %" PRIu32, what, example->attempt,
+                example->worker);
+        if (example->text_size > 0)
+            fputs(": ", out);
+        print_foreign(out, example->text, example->text_size);
+        fputc('\n', out);
+    }
+    if (group->count > group->example_count) {
+        fputs("    and ", out);
+        print_number(out, group->count - group->example_count, "more\n", "more\n");
+    }
+}
+
+static void print_log(const struct failure_group *group, FILE *out)
+{
+    const char *line = group->log;
+    size_t left = group->log_size;
+    if (left == 0)
+        return;
+    fputs("    the executor's last lines, at the first of them that wrote any:\n", out);
+    while (left > 0) {
+        const char *end = memchr(line, '\n', left);
+        size_t size = end != NULL ? (size_t)(end - line) : left;
+        fputs("      | ", out);
+        print_foreign(out, line, size);
+        fputc('\n', out);
+        size_t taken = end != NULL ? size + 1 : size;
+        line += taken;
+        left -= taken;
+    }
+}
+
+void report_print_text(const struct report *report, FILE *out)
+{
+    char advice[REPORT_ADVICE_MAX][REPORT_TEXT_BYTES];
+    print_standing(report, out);
+    for (size_t i = 0; i < report->group_count; i++) {
+        fputc('\n', out);
+        print_heading(report->groups[i], out);
+        print_examples(report->groups[i], out);
+        print_log(report->groups[i], out);
+    }
+    if (report->group_count == 0)
+        fputs("\nnothing has failed\n", out);
+    size_t count = report_advise(report, advice);
+    if (count > 0)
+        fputs("\nwhat to do next:\n", out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "  - %s\n", advice[i]);
+}
