@@ -21,6 +21,8 @@ const char *split_kind_name(enum split_kind kind)
         return "product";
     case SPLIT_PLUGIN:
         return "plugin";
+    case SPLIT_ITEMS:
+        return "items";
     }
     return "unknown";
 }
@@ -47,6 +49,7 @@ void job_close(struct job *job)
     free(job->name);
     free(job->source_path);
     free(job->plugin_path);
+    free(job->command.text);
     free(job->output_path);
     split_close(&job->split);
     parameter_list_close(&job->parameters);
@@ -73,6 +76,7 @@ static void encode_split(struct byte_writer *writer, const struct split *split)
     byte_writer_put_u64(writer, split->tasks);
     encode_strings(writer, split->patterns, split->pattern_count);
     byte_writer_put_u64(writer, split->block_bytes);
+    byte_writer_put_u8(writer, (uint8_t)split->item_form);
     byte_writer_put_u32(writer, (uint32_t)split->axis_count);
     for (size_t i = 0; i < split->axis_count; i++) {
         byte_writer_put_string(writer, split->axes[i].name);
@@ -86,6 +90,10 @@ void job_encode(const struct job *job, struct byte_writer *writer)
     encode_optional(writer, job->name);
     encode_optional(writer, job->source_path);
     encode_optional(writer, job->plugin_path);
+    byte_writer_put_u8(writer, job->command.is_there);
+    encode_optional(writer, job->command.text);
+    byte_writer_put_u8(writer, job->command.has_array_env);
+    byte_writer_put_u64(writer, job->command.array_first);
     encode_optional(writer, job->output_path);
     encode_split(writer, &job->split);
     parameter_list_encode(&job->parameters, writer);
@@ -120,23 +128,32 @@ static void decode_strings(struct byte_reader *reader, char ***strings, size_t *
         (*strings)[i] = byte_reader_get_string(reader);
 }
 
+static bool decode_flag(struct byte_reader *reader)
+{
+    uint8_t flag = byte_reader_get_u8(reader);
+    if (flag > 1)
+        reader->failed = true;
+    return flag == 1;
+}
+
 static char *decode_optional(struct byte_reader *reader)
 {
-    uint8_t is_there = byte_reader_get_u8(reader);
-    if (is_there > 1)
-        reader->failed = true;
-    return is_there == 1 ? byte_reader_get_string(reader) : NULL;
+    return decode_flag(reader) ? byte_reader_get_string(reader) : NULL;
 }
 
 static void decode_split(struct byte_reader *reader, struct split *split)
 {
     uint8_t kind = byte_reader_get_u8(reader);
-    if (kind < SPLIT_RANGE || kind > SPLIT_PLUGIN)
+    if (kind < SPLIT_RANGE || kind > SPLIT_ITEMS)
         reader->failed = true;
     split->kind = kind;
     split->tasks = byte_reader_get_u64(reader);
     decode_strings(reader, &split->patterns, &split->pattern_count);
     split->block_bytes = byte_reader_get_u64(reader);
+    uint8_t form = byte_reader_get_u8(reader);
+    if (form > ITEM_NUL_ENDED || (kind == SPLIT_ITEMS && form == 0))
+        reader->failed = true;
+    split->item_form = form;
     split->axis_count = decode_count(reader);
     split->axes = memory_allocate_zeroed(split->axis_count, sizeof *split->axes);
     for (size_t i = 0; i < split->axis_count; i++) {
@@ -154,6 +171,10 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
     decoded.name = decode_optional(reader);
     decoded.source_path = decode_optional(reader);
     decoded.plugin_path = decode_optional(reader);
+    decoded.command.is_there = decode_flag(reader);
+    decoded.command.text = decode_optional(reader);
+    decoded.command.has_array_env = decode_flag(reader);
+    decoded.command.array_first = byte_reader_get_u64(reader);
     decoded.output_path = decode_optional(reader);
     decode_split(reader, &decoded.split);
     int code = parameter_list_decode(reader, &decoded.parameters, error);

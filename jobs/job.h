@@ -2,6 +2,7 @@
 #ifndef SHEAF_JOB_H
 #define SHEAF_JOB_H
 
+#include "item_list.h"
 #include "parameter.h"
 
 #include <stdbool.h>
@@ -12,6 +13,7 @@ enum split_kind {
     SPLIT_FILES,     /* one task a file; its input is the path */
     SPLIT_PRODUCT,   /* one task a combination of parameter values */
     SPLIT_PLUGIN,    /* the plug-in's split names them */
+    SPLIT_ITEMS, /* one task a line (or NUL-ended string) of list files; its input is the item */
 };
 
 /* One axis of a product: the task's input has a line `name=value` for each axis. */
@@ -24,11 +26,12 @@ struct split_axis {
 struct split {
     enum split_kind kind;
     uint64_t tasks;  /* RANGE */
-    char **patterns; /* LINES, FILES: paths or glob patterns, made absolute; in the order given,
-                        matches of one pattern sorted bytewise */
+    char **patterns; /* LINES, FILES, ITEMS: paths or glob patterns, made absolute; in the order
+                        given, matches of one pattern sorted bytewise */
     size_t pattern_count;
-    uint64_t block_bytes;    /* LINES; default 1 MiB */
-    struct split_axis *axes; /* PRODUCT: the last axis varies fastest */
+    uint64_t block_bytes;     /* LINES; default 1 MiB */
+    enum item_form item_form; /* ITEMS */
+    struct split_axis *axes;  /* PRODUCT: the last axis varies fastest */
     size_t axis_count;
 };
 
@@ -57,11 +60,20 @@ enum { JOB_NAME_BYTES_MAX = 100, JOB_FILE_BYTES_MAX = 1 << 20 };
 /* "range", "lines", ... Borrows a static. */
 const char *split_kind_name(enum split_kind kind);
 
+/* A job whose tasks are commands instead of calls of a plug-in. */
+struct job_command {
+    bool is_there;
+    char *text;           /* with replacement strings; NULL: each item is a command of its own */
+    bool has_array_env;   /* tasks see the variables of a Slurm job array */
+    uint64_t array_first; /* SLURM_ARRAY_TASK_ID of the first task */
+};
+
 /* Owns everything it points to. All zero is a valid empty job. */
 struct job {
     char *name;        /* default: the job file's name without directory and ending */
     char *source_path; /* absolute; the file it was read from */
-    char *plugin_path; /* absolute; found */
+    char *plugin_path; /* absolute; found; NULL when tasks are commands */
+    struct job_command command;
     struct split split;
     struct parameter_list parameters;
     struct job_limits limits;
@@ -71,10 +83,11 @@ struct job {
 
 void job_close(struct job *job);
 
-/* Reads `path`: a job file (YAML) or a plug-in (.so, then split is RANGE with 0 tasks until
- * --tasks is given). Job file:
+/* Reads `path`: a job file (.yaml, .yml), a plug-in (.so, then split is RANGE with 0 tasks until
+ * --tasks is given), or else a list of command lines. Job file:
  *
- *     plugin: primes.so           # beside the job file, in $SHEAF_PLUGIN_PATH, or installed
+ *     plugin: primes.so           # beside the job file, in $SHEAF_PLUGIN_PATH, or installed;
+ *                                 # or command: "convert {} {/.}.png"
  *     name: primes                # optional
  *     split: {range: 100000}      # or lines: {files: [...], block: 1M} | files: [...] |
  *                                 #    product: {a: [1, 2], b: [x, y]} | plugin
@@ -90,6 +103,22 @@ int job_read(const char *path, struct job *job, struct sheaf_error *error);
 /* Likewise for a job file's text; `path` stands in errors and tells where to look for files. */
 int job_parse(const char *text, size_t size, const char *path, struct job *job,
               struct sheaf_error *error);
+
+/* A job of one command with other inputs each time, from the command line. Borrows. */
+struct job_command_line {
+    const char *text;            /* NULL: the list's items are commands */
+    const char *list_path;       /* of items; NULL: none */
+    const char *name;            /* of the job; NULL: the list's, or the command's program */
+    const char *const *patterns; /* of input files; their directory is the working directory */
+    size_t pattern_count;
+    const char *const *assignments; /* NAME=VALUE,VALUE,...: a grid */
+    size_t assignment_count;
+    bool is_nul_ended; /* the list's items */
+};
+/* The name of the job of a command. Returns a string the caller owns. */
+char *job_command_line_name(const char *text);
+int job_read_command_line(const struct job_command_line *line, struct job *job,
+                          struct sheaf_error *error);
 
 /* True for a job read from a plug-in: it has no job file that lists its parameters. */
 bool job_is_plugin_only(const struct job *job);

@@ -3,6 +3,7 @@
 
 #include "../scheduler/fact.h"
 #include "../scheduler/memory.h"
+#include "job_command.h"
 #include "split.h"
 
 #include <errno.h>
@@ -25,11 +26,27 @@ static int check_plugin(const struct job *job, struct sheaf_error *error)
     return 0;
 }
 
+/* Without a shell's help: whether the program is there is known where it runs. */
+static int check_command(const struct job *job, struct sheaf_error *error)
+{
+    if (job->command.text == NULL)
+        return 0;
+    struct command_template *command;
+    int code = job_command_parse(job, &command, error);
+    if (code == 0)
+        command_template_destroy(command);
+    return code;
+}
+
 static int check_range(const struct job *job, struct sheaf_error *error)
 {
     uint64_t tasks = job->split.tasks;
     if (tasks > 0 && tasks <= SHEAF_TASKS_MAX)
         return 0;
+    if (job->command.is_there)
+        return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "which inputs has the command? Give a list (- is standard input), "
+                               "--input PATTERN, --param NAME=1,2,3 or --tasks N");
     if (job_is_plugin_only(job))
         return sheaf_error_set(error, SHEAF_ERROR_JOB,
                                "how many tasks? Say it with --tasks N, or describe the job in a "
@@ -74,7 +91,7 @@ static int check_output(const char *path, struct sheaf_error *error)
 
 int job_check(const struct job *job, struct sheaf_error *error)
 {
-    int code = check_plugin(job, error);
+    int code = job->command.is_there ? check_command(job, error) : check_plugin(job, error);
     if (code != 0)
         return code;
     switch (job->split.kind) {
@@ -84,6 +101,7 @@ int job_check(const struct job *job, struct sheaf_error *error)
     case SPLIT_LINES:
     case SPLIT_FILES:
     case SPLIT_PRODUCT:
+    case SPLIT_ITEMS:
         code = check_split(&job->split, error);
         break;
     case SPLIT_PLUGIN:

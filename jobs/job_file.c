@@ -275,9 +275,16 @@ static int read_resources(struct job_reader *reader, yaml_node_t *value)
 static int read_job(struct job_reader *reader)
 {
     static const struct job_field fields[] = {
-        {"plugin", read_plugin},         {"name", read_name},     {"split", job_file_read_split},
-        {"parameters", read_parameters}, {"limits", read_limits}, {"ranges", read_ranges},
-        {"resources", read_resources},   {"output", read_output}, {NULL, NULL},
+        {"plugin", read_plugin},
+        {"command", job_file_read_command},
+        {"name", read_name},
+        {"split", job_file_read_split},
+        {"parameters", read_parameters},
+        {"limits", read_limits},
+        {"ranges", read_ranges},
+        {"resources", read_resources},
+        {"output", read_output},
+        {NULL, NULL},
     };
     struct job *job = reader->job;
     job->split.kind = SPLIT_RANGE;
@@ -285,9 +292,9 @@ static int read_job(struct job_reader *reader)
     int code = job_reader_read_mapping(reader, root, "the job", fields);
     if (code != 0)
         return code;
-    if (job->plugin_path == NULL)
-        return job_yaml_error(&reader->yaml, root, reader->error,
-                              "the job needs a plug-in; add a line \"plugin: FILE.so\"");
+    code = job_file_check_command(reader, root);
+    if (code != 0)
+        return code;
     if (job->name == NULL)
         job->name = job_path_stem(job->source_path);
     if (job->output_path == NULL)

@@ -28,6 +28,12 @@ int job_reader_read_mapping(struct job_reader *reader, yaml_node_t *node, const 
 int job_reader_must_be(struct job_reader *reader, const yaml_node_t *node, const char *where,
                        const char *what);
 
+/* The value of "command". */
+int job_file_read_command(struct job_reader *reader, yaml_node_t *value);
+/* After all keys were read: that either a plug-in or a command is there, and that a command's
+ * inputs are such. */
+int job_file_check_command(struct job_reader *reader, yaml_node_t *root);
+
 /* The value of "split". */
 int job_file_read_split(struct job_reader *reader, yaml_node_t *value);
 

@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include "input_files.h"
+#include "split.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,6 +58,36 @@ static int encode_input_files(const struct split *split, struct byte_writer *wri
     return 0;
 }
 
+/* By content, item by item: comments and the file's name do not count. */
+static int hash_items(const struct split *split, struct byte_writer *writer,
+                      struct sheaf_error *error)
+{
+    struct split_walk *walk;
+    int code = split_walk_create(split, &walk, error);
+    if (code != 0)
+        return code;
+    SHA2_CTX hash;
+    SHA256Init(&hash);
+    struct byte_reader item;
+    while ((code = split_walk_next(walk, &item, error)) == 1) {
+        uint64_t size = item.size;
+        SHA256Update(&hash, (const unsigned char *)&size, sizeof size);
+        SHA256Update(&hash, item.data, item.size);
+    }
+    split_walk_destroy(walk);
+    if (code == 0)
+        SHA256Final(byte_writer_reserve(writer, SHA256_DIGEST_LENGTH), &hash);
+    return code;
+}
+
+static void encode_command(const struct job_command *command, struct byte_writer *writer)
+{
+    byte_writer_put_string(writer, "command");
+    byte_writer_put_string(writer, command->text != NULL ? command->text : "");
+    byte_writer_put_u8(writer, command->has_array_env);
+    byte_writer_put_u64(writer, command->array_first);
+}
+
 static void encode_axes(const struct split *split, struct byte_writer *writer)
 {
     byte_writer_put_u64(writer, split->axis_count);
@@ -81,6 +112,8 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
         return encode_input_files(split, writer, error);
     case SPLIT_FILES:
         return encode_input_files(split, writer, error);
+    case SPLIT_ITEMS:
+        return hash_items(split, writer, error);
     case SPLIT_PRODUCT:
         encode_axes(split, writer);
         break;
@@ -95,7 +128,11 @@ int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTE
 {
     struct byte_writer writer = {0};
     byte_writer_put_string(&writer, identity_version);
-    int code = hash_plugin(job->plugin_path, &writer, error);
+    int code = 0;
+    if (job->command.is_there)
+        encode_command(&job->command, &writer);
+    else
+        code = hash_plugin(job->plugin_path, &writer, error);
     if (code == 0)
         code = encode_split(&job->split, &writer, error);
     if (code == 0) {

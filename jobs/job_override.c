@@ -11,7 +11,7 @@
 
 bool job_is_plugin_only(const struct job *job)
 {
-    return strcmp(job->source_path, job->plugin_path) == 0;
+    return job->plugin_path != NULL && strcmp(job->source_path, job->plugin_path) == 0;
 }
 
 int job_set_tasks(struct job *job, const char *text, struct sheaf_error *error)

@@ -36,16 +36,22 @@ char *job_path_join(const char *directory, const char *name)
     return name[0] == '/' ? memory_copy_string(name) : join(directory, name);
 }
 
-char *job_path_join_pattern(const char *directory, const char *pattern)
+char *job_path_escape(const char *path)
 {
-    char *escaped = memory_allocate(2 * strlen(directory) + 1);
+    char *escaped = memory_allocate(2 * strlen(path) + 1);
     size_t size = 0;
-    for (const char *at = directory; *at != '\0'; at++) {
+    for (const char *at = path; *at != '\0'; at++) {
         if (strchr("*?[]\\", *at) != NULL)
             escaped[size++] = '\\';
         escaped[size++] = *at;
     }
     escaped[size] = '\0';
+    return escaped;
+}
+
+char *job_path_join_pattern(const char *directory, const char *pattern)
+{
+    char *escaped = job_path_escape(directory);
     char *path = job_path_join(escaped, pattern);
     free(escaped);
     return path;

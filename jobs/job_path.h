@@ -14,6 +14,9 @@ char *job_path_join(const char *directory, const char *name);
 /* Likewise for a glob pattern; the directory's characters stand for themselves. */
 char *job_path_join_pattern(const char *directory, const char *pattern);
 
+/* The glob pattern that matches just this path. Returns a string the caller owns. */
+char *job_path_escape(const char *path);
+
 /* The directory of an absolute path. Returns a string the caller owns. */
 char *job_path_directory(const char *path);
 /* The file's name without directory and ending. Returns a string the caller owns. */

@@ -1,4 +1,4 @@
-/* job_read.c - opens what the user named: a job file or a plug-in. */
+/* job_read.c - opens what the user named: a job file, a plug-in or a list of commands. */
 #include "job.h"
 
 #include "../scheduler/memory.h"
@@ -43,22 +43,27 @@ static int read_plugin_only(const char *path, struct job *job, struct sheaf_erro
     return 0;
 }
 
-/* Reads at most JOB_FILE_BYTES_MAX + 1 bytes: job_parse refuses what is longer. */
-static int read_text(const char *path, struct byte_writer *text, struct sheaf_error *error)
+/* Opens a regular file. Not blocking, so that a named pipe is refused instead of waited for. */
+static int open_file(const char *path, struct sheaf_error *error)
 {
-    /* Not blocking, so that a named pipe is refused below instead of waited for. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
         return sheaf_error_set(error, SHEAF_ERROR_JOB, "cannot read the job %s: %s", path,
                                strerror(errno));
     struct stat status;
-    int code = 0;
-    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-        code =
-            sheaf_error_set(error, SHEAF_ERROR_JOB,
-                            "%s is not a file; name a job file (.yaml) or a plug-in (.so)", path);
-        goto close_file;
-    }
+    if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode))
+        return descriptor;
+    close(descriptor);
+    return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                           "%s is not a file; name a job file (.yaml), a plug-in (.so) or a list "
+                           "of command lines",
+                           path);
+}
+
+/* Reads at most JOB_FILE_BYTES_MAX + 1 bytes: job_parse refuses what is longer. */
+static int read_text(const char *path, int descriptor, struct byte_writer *text,
+                     struct sheaf_error *error)
+{
     unsigned char *buffer = byte_writer_reserve(text, JOB_FILE_BYTES_MAX + 1);
     text->size = 0;
     while (text->size <= JOB_FILE_BYTES_MAX) {
@@ -66,27 +71,42 @@ static int read_text(const char *path, struct byte_writer *text, struct sheaf_er
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0)
-            code = sheaf_error_set(error, SHEAF_ERROR_JOB, "cannot read the job %s: %s", path,
+            return sheaf_error_set(error, SHEAF_ERROR_JOB, "cannot read the job %s: %s", path,
                                    strerror(errno));
-        if (size <= 0)
+        if (size == 0)
             break;
         text->size += (size_t)size;
     }
-close_file:
-    close(descriptor);
-    return code;
+    return 0;
+}
+
+/* A plug-in under whatever name. */
+static bool is_program(int descriptor)
+{
+    char magic[4];
+    return pread(descriptor, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
+           memcmp(magic, "\177ELF", sizeof magic) == 0;
 }
 
 int job_read(const char *path, struct job *job, struct sheaf_error *error)
 {
     if (ends_with(path, ".so"))
         return read_plugin_only(path, job, error);
+    int descriptor = open_file(path, error);
+    if (descriptor < 0)
+        return descriptor;
     struct byte_writer text = {0};
-    int code = read_text(path, &text, error);
-    if (code == 0 && text.size >= 4 && memcmp(text.data, "\177ELF", 4) == 0)
+    int code;
+    if (is_program(descriptor)) {
         code = read_plugin_only(path, job, error);
-    else if (code == 0)
-        code = job_parse((const char *)text.data, text.size, path, job, error);
+    } else if (!ends_with(path, ".yaml") && !ends_with(path, ".yml")) {
+        code = job_read_command_line(&(struct job_command_line){.list_path = path}, job, error);
+    } else {
+        code = read_text(path, descriptor, &text, error);
+        if (code == 0)
+            code = job_parse((const char *)text.data, text.size, path, job, error);
+    }
+    close(descriptor);
     byte_writer_close(&text);
     return code;
 }

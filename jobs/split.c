@@ -14,8 +14,9 @@ struct split_walk {
     const struct split *split;
     uint64_t task_count;
     uint64_t next_task;
-    struct input_files files; /* LINES, FILES */
+    struct input_files files; /* LINES, FILES, ITEMS */
     size_t file;              /* of the next task */
+    struct item_list *list;   /* ITEMS: the file before it; NULL before the first */
     uint64_t offset_bytes;    /* LINES: of the next task */
     size_t *digits;           /* PRODUCT: the next task's value on each axis */
     struct byte_writer input;
@@ -44,6 +45,34 @@ static int count_lines(struct split_walk *walk, struct sheaf_error *error)
     }
     walk->task_count = count;
     return 0;
+}
+
+/* 1 with the next item of any of the files, 0 after the last one. */
+static int read_item(struct split_walk *walk, struct byte_reader *item, struct sheaf_error *error)
+{
+    for (;;) {
+        int code = walk->list != NULL ? item_list_next(walk->list, item, error) : 0;
+        if (code != 0)
+            return code;
+        item_list_close(walk->list);
+        walk->list = NULL;
+        if (walk->file == walk->files.count)
+            return 0;
+        code = item_list_open(walk->files.items[walk->file++].path, walk->split->item_form,
+                              &walk->list, error);
+        if (code != 0)
+            return code;
+    }
+}
+
+static int count_items(struct split_walk *walk, struct sheaf_error *error)
+{
+    struct byte_reader item;
+    int code;
+    while ((code = read_item(walk, &item, error)) == 1)
+        walk->task_count++;
+    walk->file = 0;
+    return code;
 }
 
 static int count_product(struct split_walk *walk, struct sheaf_error *error)
@@ -81,6 +110,11 @@ int split_walk_create(const struct split *split, struct split_walk **walk,
         code = input_files_match(split, &created->files, error);
         created->task_count = created->files.count;
         break;
+    case SPLIT_ITEMS:
+        code = input_files_match(split, &created->files, error);
+        if (code == 0)
+            code = count_items(created, error);
+        break;
     case SPLIT_PRODUCT:
         code = count_product(created, error);
         break;
@@ -99,6 +133,7 @@ void split_walk_destroy(struct split_walk *walk)
 {
     if (walk == NULL)
         return;
+    item_list_close(walk->list);
     input_files_close(&walk->files);
     free(walk->digits);
     byte_writer_close(&walk->input);
@@ -159,13 +194,25 @@ static void next_combination(struct split_walk *walk)
     }
 }
 
-int split_walk_next(struct split_walk *walk, struct byte_reader *input)
+static int next_item(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error)
+{
+    int code = read_item(walk, input, error);
+    if (code == 0)
+        code = sheaf_error_set(error, SHEAF_ERROR_INPUT,
+                               "%s became shorter while it was read: repeat the command",
+                               walk->files.items[walk->files.count - 1].path);
+    return code;
+}
+
+int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error)
 {
     if (walk->next_task == walk->task_count)
         return 0;
     walk->next_task++;
     byte_writer_clear(&walk->input);
     switch (walk->split->kind) {
+    case SPLIT_ITEMS:
+        return next_item(walk, input, error);
     case SPLIT_LINES:
         next_lines(walk);
         break;

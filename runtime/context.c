@@ -67,6 +67,25 @@ const char *context_take_text(struct sheaf_context *context, int status)
     return context->text;
 }
 
+struct attempt_failure context_take_failure(struct sheaf_context *context, int status)
+{
+    struct attempt_failure failure = {
+        .cause = context->cause != CAUSE_NONE ? context->cause : CAUSE_PLUGIN,
+        .detail = context->detail,
+        .text = context_take_text(context, status),
+    };
+    context->cause = CAUSE_NONE;
+    context->detail = 0;
+    return failure;
+}
+
+int context_fail(struct sheaf_context *context, const struct attempt_failure *failure)
+{
+    context->cause = failure->cause;
+    context->detail = failure->detail;
+    return spoil(context, "%s", failure->text);
+}
+
 int sheaf_fail(struct sheaf_context *context, const char *format, ...)
 {
     if (context->is_spoiled)

@@ -32,6 +32,10 @@ struct sheaf_context {
     bool has_text;    /* sheaf_fail was called */
     bool is_spoiled;  /* the attempt fails whatever the plug-in returns */
 
+    /* Why the attempt failed, when it was not the plug-in that said so. */
+    enum cause cause; /* NONE: the plug-in */
+    int32_t detail;
+
     /* Set by the owner. All borrowed. */
     const struct parameter_list *parameters;
     uint64_t task_count;
@@ -88,6 +92,20 @@ static inline bool context_end(struct sheaf_context *context, struct merge_item 
 /* After a failure: the text for `status`, never empty; borrowed until the next call. Readies the
  * context for the next call. */
 const char *context_take_text(struct sheaf_context *context, int status);
+
+/* How an attempt failed. Borrows text. */
+struct attempt_failure {
+    enum cause cause;
+    int32_t detail; /* exit status or signal number */
+    const char *text;
+};
+
+/* Likewise, with cause and detail. */
+struct attempt_failure context_take_failure(struct sheaf_context *context, int status);
+
+/* For code of Sheaf's own that stands in a plug-in's place: fails the attempt with this. Returns a
+ * value to return. */
+int context_fail(struct sheaf_context *context, const struct attempt_failure *failure);
 
 /* Hands on the tasks that split has named and that are still here. */
 void context_flush_tasks(struct sheaf_context *context);

@@ -94,7 +94,8 @@ static void send_done(struct executor *executor, const struct partial *partial, 
 static void fail_order(struct executor *executor, enum cause cause, const char *text)
 {
     fflush(NULL);
-    report_sender_fail(&executor->sender, executor->order.range, cause, text);
+    const struct attempt_failure failure = {.cause = cause, .text = text};
+    report_sender_fail(&executor->sender, executor->order.range, &failure);
     report_sender_wake(&executor->sender);
 }
 

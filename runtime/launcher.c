@@ -14,6 +14,7 @@
 #include "run_directory.h"
 #include "run_job.h"
 #include "stop_request.h"
+#include "stored_input.h"
 #include "walltime.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct launcher {
     struct host_list hosts;
     uint32_t core_count; /* of this host */
     char *program;       /* this executable */
+    char *stored_input;  /* a list from standard input; NULL: none */
     struct progress_display display;
     struct stop_request stop;
     bool was_started;         /* a master has held the run directory */
@@ -84,12 +86,31 @@ static int find_program(char **program, struct sheaf_error *error)
     return 0;
 }
 
+/* Ranks cannot read the standard input that the user has given to this process. */
+static int store_input(struct launcher *launcher, struct sheaf_error *error)
+{
+    const struct run_options *options = launcher->options;
+    if (options->job_path == NULL || strcmp(options->job_path, "-") != 0)
+        return 0;
+    char *name = run_job_name_of_input(options);
+    char *dir = run_job_directory(options, name);
+    int code = stored_input_write(dir, STDIN_FILENO, &launcher->stored_input, error);
+    free(name);
+    free(dir);
+    return code;
+}
+
 /* Everything that can be found wrong without MPI is found here. */
 static int prepare(struct launcher *launcher, struct sheaf_error *error)
 {
     const struct run_options *options = launcher->options;
     struct master_job loaded = {.job.name = NULL};
-    int code = master_job_load(options, &loaded, error);
+    int code = store_input(launcher, error);
+    if (code != 0)
+        return code;
+    struct run_options stored = *options;
+    stored.stored_input = launcher->stored_input;
+    code = master_job_load(&stored, &loaded, error);
     launcher->job = loaded.job;
     launcher->end_unix_ms = loaded.end_unix_ms;
     if (code == 0)
@@ -158,7 +179,8 @@ static int launch_on(struct launcher *launcher, const char *host, struct launch_
 {
     struct mpirun_program program = {.path = launcher->program,
                                      .is_restart = launcher->was_started,
-                                     .end_unix_ms = launcher->end_unix_ms};
+                                     .end_unix_ms = launcher->end_unix_ms,
+                                     .stored_input = launcher->stored_input};
     struct mpirun_layout layout = mpirun_layout_choose(
         launcher->options, host_list_usable_count(&launcher->hosts), launcher->core_count);
     layout.host = host;
@@ -350,6 +372,7 @@ int launcher_run(const struct run_options *options, struct sheaf_error *error)
 out:
     stop_request_close(&launcher.stop);
     free(launcher.program);
+    free(launcher.stored_input);
     free(launcher.dir);
     host_list_close(&launcher.hosts);
     job_close(&launcher.job);

@@ -269,7 +269,8 @@ static bool publish(struct master *master)
         return true; /* a result was lost meanwhile: it will be asked for again */
     if (master->publisher == NULL) {
         choose_output_path(master);
-        if (publisher_create(master->output_path, &master->publisher, &error) < 0) {
+        if (publisher_create(master->output_path, master->job.command.is_there, &master->publisher,
+                             &error) < 0) {
             master_fail(master, &error);
             return true;
         }

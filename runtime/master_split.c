@@ -85,11 +85,14 @@ bool master_split_continue(struct master *master)
     struct sheaf_error error;
     for (int i = 0; i < TASKS_PER_STEP; i++) {
         struct byte_reader input;
-        if (split_walk_next(splitting->walk, &input) == 0) {
+        int code = split_walk_next(splitting->walk, &input, &error);
+        if (code == 0) {
             finish_inputs(master);
             return true;
         }
-        if (input_writer_add(splitting->writer, input.data, input.size, &error) < 0) {
+        if (code > 0)
+            code = input_writer_add(splitting->writer, input.data, input.size, &error);
+        if (code < 0) {
             master_fail(master, &error);
             return false;
         }

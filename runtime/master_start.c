@@ -21,7 +21,7 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
     if (code < 0)
         return code;
     code = job_check(&fresh.job, error);
-    if (code == 0)
+    if (code == 0 && !fresh.job.command.is_there)
         code = plugin_probe(fresh.job.plugin_path, &fresh.hooks, error);
     if (code == 0 && fresh.job.split.kind == SPLIT_PLUGIN && !fresh.hooks.has_split)
         code = sheaf_error_set(error, SHEAF_ERROR_JOB,

@@ -160,6 +160,7 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
         add(&list, "--restart");
     if (program->end_unix_ms != 0)
         add_pair(&list, "--end-at", end);
+    add_pair(&list, "--stored-input", program->stored_input);
     for (int i = 0; i < options->argument_count; i++)
         add(&list, options->arguments[i]);
     add(&list, NULL);

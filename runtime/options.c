@@ -16,6 +16,8 @@ enum option_form {
     OPTION_FLAG,
     OPTION_TEXT,
     OPTION_PARAMETER,
+    OPTION_INPUT,
+    OPTION_ARRAY_ENV, /* its argument may be left out */
     OPTION_MPI_WORD,
     OPTION_COUNT_32,
     OPTION_COUNT_64,
@@ -53,6 +55,14 @@ struct option_entry {
 
 static const struct option_entry option_table[] = {
     HEADING("What to run"),
+    OPTION(TEXT, 'c', "command", "TEXT", "run this command for each input; {} is the input",
+           AT(command), 0, 0),
+    OPTION(INPUT, 'i', "input", "PATTERN", "files that are the command's inputs; repeat for more",
+           0, 0, 0),
+    OPTION(FLAG, '0', "null", NULL, "inputs of a list end with NUL, not with a newline",
+           AT(is_nul_ended), 0, 0),
+    OPTION(ARRAY_ENV, 0, "array-env", "FIRST",
+           "set SLURM_ARRAY_TASK_ID and its like, from FIRST (0)", 0, 0, UINT64_C(1) << 62),
     OPTION(PARAMETER, 'p', "param", "NAME=VALUE", "set a parameter of the job; repeat for more", 0,
            0, 0),
     OPTION(TEXT, 't', "tasks", "N", "number of tasks, for jobs that split by range", AT(tasks), 0,
@@ -118,6 +128,7 @@ static const struct option_entry option_table[] = {
     OPTION(FLAG, 'v', "verbose", NULL, "all that mpirun and the ranks say", AT(is_verbose), 0, 0),
     OPTION(HELP, 'h', "help", NULL, "this text", 0, 0, 0),
 
+    OPTION(TEXT, 0, "stored-input", "PATH", NULL, AT(stored_input), 0, 0),
     OPTION(FLAG, 0, "under-launcher", NULL, NULL, AT(is_under_launcher), 0, 0),
     OPTION(FLAG, 0, "restart", NULL, NULL, AT(is_restart), 0, 0),
     OPTION(COUNT_64, 0, "end-at", "UNIX_MS", NULL, AT(end_unix_ms), 1, UINT64_MAX),
@@ -144,8 +155,12 @@ static void build_getopt(struct option longs[OPTION_ENTRIES + 1], char letters[]
         const struct option_entry *entry = &option_table[i];
         if (entry->form == OPTION_HEADING)
             continue;
-        longs[long_count++] = (struct option){
-            .name = entry->name, .has_arg = entry->argument != NULL, .val = OPTION_VALUE_BASE + i};
+        longs[long_count++] =
+            (struct option){.name = entry->name,
+                            .has_arg = entry->form == OPTION_ARRAY_ENV ? optional_argument
+                                       : entry->argument != NULL       ? required_argument
+                                                                       : no_argument,
+                            .val = OPTION_VALUE_BASE + i};
         if (entry->letter == '\0')
             continue;
         letters[letter_count++] = entry->letter;
@@ -227,6 +242,12 @@ static int set_option(struct run_options *options, const struct option_entry *en
     case OPTION_PARAMETER:
         add_text(&options->parameters, &options->parameter_count, text);
         return 0;
+    case OPTION_INPUT:
+        add_text(&options->inputs, &options->input_count, text);
+        return 0;
+    case OPTION_ARRAY_ENV:
+        options->has_array_env = true;
+        return text != NULL ? parse_number(entry, text, &options->array_first, error) : 0;
     case OPTION_MPI_WORD:
         add_text(&options->mpi_options, &options->mpi_option_count, text);
         return 0;
@@ -285,6 +306,8 @@ static int check(const struct run_options *options, struct sheaf_error *error)
                      "");
     if (limits->range_count_max != 0 && limits->range_count_min > limits->range_count_max)
         return usage(error, "--range-min is above --range-max", "");
+    if (options->command == NULL && (options->input_count > 0 || options->is_nul_ended))
+        return usage(error, "--input and --null belong to --command", "");
     if (options->host != NULL && options->hostfile != NULL)
         return usage(error, "give the hosts by --host or by --hostfile, not both", "");
     return 0;
@@ -304,14 +327,14 @@ int options_parse(int argc, char **argv, struct run_options *options, struct she
     };
     int code = parse_arguments(argc, argv, &parsed, error);
     if (code == 0 && !parsed.wants_help) {
-        if (optind == argc)
+        if (optind == argc && parsed.command == NULL)
             code = usage(error,
                          "which job? Give a job file (.yaml), a plug-in (.so) or a list of "
                          "command lines",
                          "");
         else if (optind + 1 < argc)
             code = usage(error, "one job at a time; this is one too many: ", argv[optind + 1]);
-        else
+        else if (optind < argc)
             parsed.job_path = argv[optind];
     }
     if (code == 0)
@@ -329,17 +352,22 @@ int options_parse(int argc, char **argv, struct run_options *options, struct she
 void options_close(struct run_options *options)
 {
     free(options->parameters);
+    free(options->inputs);
     free(options->mpi_options);
     options->parameters = NULL;
+    options->inputs = NULL;
     options->mpi_options = NULL;
 }
 
 void options_print_help(FILE *out)
 {
     enum { HELP_COLUMN = 30 };
-    fprintf(out, "Usage: sheaf run [options] JOB\n\n"
-                 "JOB is a job file (.yaml), a plug-in (.so) or a list of command lines. The same\n"
-                 "command again continues where the run was interrupted.\n");
+    fprintf(out,
+            "Usage: sheaf run [options] JOB\n"
+            "       sheaf run [options] --command TEXT [LIST]\n\n"
+            "JOB is a job file (.yaml), a plug-in (.so) or a list of command lines; LIST holds\n"
+            "an input a line; - is a list on standard input. The same command again continues\n"
+            "where the run was interrupted.\n");
     for (size_t i = 0; i < OPTION_ENTRIES; i++) {
         const struct option_entry *entry = &option_table[i];
         if (entry->form == OPTION_HEADING) {
@@ -349,10 +377,13 @@ void options_print_help(FILE *out)
         if (entry->help == NULL)
             continue;
         char letter[] = {entry->letter != '\0' ? '-' : ' ', entry->letter, '\0'};
-        int width = fprintf(out, "  %-2s%c --%s%s%s", entry->letter != '\0' ? letter : "",
-                            entry->letter != '\0' ? ',' : ' ', entry->name,
-                            entry->argument != NULL ? " " : "",
-                            entry->argument != NULL ? entry->argument : "");
+        const char *before = entry->argument == NULL           ? ""
+                             : entry->form == OPTION_ARRAY_ENV ? "[="
+                                                               : " ";
+        int width = fprintf(out, "  %-2s%c --%s%s%s%s", entry->letter != '\0' ? letter : "",
+                            entry->letter != '\0' ? ',' : ' ', entry->name, before,
+                            entry->argument != NULL ? entry->argument : "",
+                            entry->form == OPTION_ARRAY_ENV ? "]" : "");
         fprintf(out, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 1, "", entry->help);
     }
     fprintf(out, "\nExit status: 0 done; 1 finished, but tasks failed; 2 wrong usage or job;\n"

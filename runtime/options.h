@@ -8,7 +8,13 @@
 
 /* Strings are borrowed from argv, which must outlive this; the arrays are owned. */
 struct run_options {
-    const char *job_path;
+    const char *job_path; /* "-": a list on standard input; NULL: none, with a command */
+    const char *command;  /* NULL = as the job says */
+    const char **inputs;  /* patterns of the command's input files */
+    size_t input_count;
+    bool is_nul_ended; /* the items of a list end with NUL instead of newline */
+    bool has_array_env;
+    uint64_t array_first;
     const char *dir;         /* NULL = NAME.sheaf in the working directory */
     const char *tasks;       /* NULL = as the job says */
     const char *output;      /* likewise */
@@ -28,7 +34,7 @@ struct run_options {
     bool shows_placement;
     bool is_quiet;
     bool is_verbose;
-    bool wants_help; /* then job_path may be NULL */
+    bool wants_help;
 
     /* For the launcher alone. */
     uint32_t restarts_max; /* in a row without new results */
@@ -41,10 +47,11 @@ struct run_options {
     size_t mpi_option_count;
 
     /* From the launcher to the ranks. */
-    bool is_under_launcher; /* a launcher reads this rank's standard error */
-    bool is_restart;        /* it started this run before: --fresh was obeyed then, and the lock
-                               may still be held by what was just ended */
-    uint64_t end_unix_ms;   /* when the run must be over; 0 = find it out, UINT64_MAX = never */
+    const char *stored_input; /* where it has stored standard input; NULL: nowhere */
+    bool is_under_launcher;   /* a launcher reads this rank's standard error */
+    bool is_restart;          /* it started this run before: --fresh was obeyed then, and the lock
+                                 may still be held by what was just ended */
+    uint64_t end_unix_ms;     /* when the run must be over; 0 = find it out, UINT64_MAX = never */
 
     /* All arguments after "run", for passing on and for printing; borrowed. */
     char *const *arguments;

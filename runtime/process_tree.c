@@ -1,8 +1,8 @@
 /* process_tree.c - starts, signals and ends a child process with all that it starts. */
 #include "process_tree.h"
 
-#include <ctype.h>
-#include <dirent.h>
+#include "process_children.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,42 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The parent of a process, from /proc/PID/stat: "PID (name) state PPID ..."; 0 when it has gone. */
-static pid_t parent_of(const char *process)
-{
-    char path[64];
-    char text[512];
-    snprintf(path, sizeof path, "/proc/%.20s/stat", process);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return 0;
-    ssize_t size = read(descriptor, text, sizeof text - 1);
-    close(descriptor);
-    text[size > 0 ? size : 0] = '\0';
-    const char *name_end = strrchr(text, ')'); /* the name may hold anything */
-    int parent = 0;
-    if (name_end == NULL || sscanf(name_end + 1, " %*c %d", &parent) != 1)
-        return 0;
-    return parent;
-}
-
-/* Calls `found` for each child of this process. */
-static void find_children(void (*found)(struct process_tree *tree, pid_t child),
-                          struct process_tree *tree)
-{
-    DIR *processes = opendir("/proc");
-    if (processes == NULL)
-        return;
-    for (const struct dirent *entry; (entry = readdir(processes)) != NULL;) {
-        if (isdigit((unsigned char)entry->d_name[0]) && parent_of(entry->d_name) == getpid())
-            found(tree, (pid_t)strtol(entry->d_name, NULL, 10));
-    }
-    closedir(processes);
-}
-
 /* A child from before, left by what was this process before it executed sheaf. */
-static void remember_stranger(struct process_tree *tree, pid_t child)
+static void remember_stranger(void *context, pid_t child)
 {
+    struct process_tree *tree = context;
     if (tree->stranger_count < PROCESS_TREE_STRANGERS_MAX)
         tree->strangers[tree->stranger_count++] = child;
 }
@@ -98,7 +66,7 @@ int process_tree_start(struct process_tree *tree, char *const *arguments,
 {
     int report[2];
     struct process_tree started = {.leader = 0};
-    find_children(remember_stranger, &started);
+    process_children_find(remember_stranger, &started);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || pipe2(report, O_CLOEXEC) != 0)
         return sheaf_error_set_errno(error, errno, "cannot prepare to start %s", arguments[0]);
     pid_t parent = getpid();
@@ -129,8 +97,9 @@ void process_tree_signal(const struct process_tree *tree, int signal_number)
         kill(-tree->leader, signal_number);
 }
 
-static void count_own(struct process_tree *tree, pid_t child)
+static void count_own(void *context, pid_t child)
 {
+    struct process_tree *tree = context;
     if (!is_stranger(tree, child))
         tree->child_count++;
 }
@@ -155,7 +124,7 @@ bool process_tree_reap(struct process_tree *tree)
         forget_stranger(tree, ended);
     }
     tree->child_count = 0;
-    find_children(count_own, tree);
+    process_children_find(count_own, tree);
     return tree->child_count == 0;
 }
 
@@ -165,16 +134,15 @@ bool process_tree_contains(const struct process_tree *tree, pid_t process)
     for (int depth = 0; depth < DEPTH_MAX && process > 1; depth++) {
         if (process == tree->leader)
             return !tree->has_leader_ended;
-        char name[24];
-        snprintf(name, sizeof name, "%d", (int)process);
-        process = parent_of(name);
+        process = process_parent(process);
     }
     return false;
 }
 
 /* Its own children then become ours, and are found in the next round. */
-static void kill_own(struct process_tree *tree, pid_t child)
+static void kill_own(void *context, pid_t child)
 {
+    struct process_tree *tree = context;
     if (!is_stranger(tree, child))
         kill(child, SIGKILL);
 }
@@ -186,7 +154,7 @@ bool process_tree_kill(struct process_tree *tree, uint32_t patience_ms)
     for (uint32_t waited_ms = 0; !process_tree_reap(tree); waited_ms += ROUND_MS) {
         if (waited_ms >= patience_ms)
             return false;
-        find_children(kill_own, tree);
+        process_children_find(kill_own, tree);
         nanosleep(&(struct timespec){.tv_nsec = ROUND_MS * 1000000L}, NULL);
     }
     return true;

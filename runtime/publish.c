@@ -1,6 +1,7 @@
 /* publish.c - writes the job's output beside its target, syncs it, and renames it. */
 #include "publish.h"
 
+#include "../jobs/command_record.h"
 #include "../scheduler/memory.h"
 
 #include <errno.h>
@@ -21,6 +22,8 @@ struct publisher {
     int descriptor;
     uint64_t next_task; /* everything before it is written */
     struct byte_writer buffer;
+    struct byte_writer records; /* of the piece, when it consists of them */
+    bool has_records;
     bool is_in_place;
     bool is_published;
 };
@@ -56,7 +59,8 @@ static bool is_special(const char *path)
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
-int publisher_create(const char *path, struct publisher **publisher, struct sheaf_error *error)
+int publisher_create(const char *path, bool has_records, struct publisher **publisher,
+                     struct sheaf_error *error)
 {
     char *target = target_of(path);
     bool is_in_place = is_special(target);
@@ -72,6 +76,7 @@ int publisher_create(const char *path, struct publisher **publisher, struct shea
     created->path = target;
     created->path_beside = beside;
     created->is_in_place = is_in_place;
+    created->has_records = has_records;
     created->descriptor = descriptor;
     *publisher = created;
     return 0;
@@ -85,6 +90,7 @@ void publisher_destroy(struct publisher *publisher)
     if (!publisher->is_published && !publisher->is_in_place)
         unlink(publisher->path_beside);
     byte_writer_close(&publisher->buffer);
+    byte_writer_close(&publisher->records);
     free(publisher->path);
     free(publisher->path_beside);
     free(publisher);
@@ -128,14 +134,34 @@ static const struct partial *next_piece(const struct publisher *publisher,
     return publisher->next_task == 0 ? output : NULL;
 }
 
+/* Appends the piece's part of the output. */
+static int read_piece(struct publisher *publisher, struct journal *journal,
+                      const struct partial *piece, struct sheaf_error *error)
+{
+    if (!publisher->has_records)
+        return journal_read_payload(journal, piece, &publisher->buffer, error);
+    byte_writer_clear(&publisher->records);
+    int code = journal_read_payload(journal, piece, &publisher->records, error);
+    if (code != 0)
+        return code;
+    struct byte_reader reader = byte_reader_of(publisher->records.data, publisher->records.size);
+    struct command_record record;
+    while (byte_reader_left(&reader) > 0) {
+        if (!command_record_get(&reader, &record))
+            return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                                   "what is stored of the commands makes no sense");
+        byte_writer_put(&publisher->buffer, record.out, record.out_bytes);
+    }
+    return 0;
+}
+
 int publisher_step(struct publisher *publisher, const struct state *state, struct journal *journal,
                    struct range *lost, struct sheaf_error *error)
 {
     byte_writer_clear(&publisher->buffer);
     const struct partial *piece = next_piece(publisher, state);
     while (piece != NULL && publisher->buffer.size < STEP_BYTES) {
-        int code =
-            piece->is_absent ? 0 : journal_read_payload(journal, piece, &publisher->buffer, error);
+        int code = piece->is_absent ? 0 : read_piece(publisher, journal, piece, error);
         if (code == SHEAF_ERROR_DAMAGED)
             *lost = piece->range;
         if (code < 0)
@@ -152,7 +178,7 @@ int publisher_step(struct publisher *publisher, const struct state *state, struc
 int publish_check(const char *path, struct sheaf_error *error)
 {
     struct publisher *publisher;
-    int code = publisher_create(path, &publisher, error);
+    int code = publisher_create(path, false, &publisher, error);
     if (code < 0)
         return code;
     publisher_destroy(publisher);

@@ -11,8 +11,10 @@
 
 struct publisher;
 
-/* Starts to write the output that `state` (PHASE_PUBLISHING) describes to `path`. */
-int publisher_create(const char *path, struct publisher **publisher, struct sheaf_error *error);
+/* Starts to write the output that `state` (PHASE_PUBLISHING) describes to `path`. Results that are
+ * records of commands count for what these wrote to standard output. */
+int publisher_create(const char *path, bool has_records, struct publisher **publisher,
+                     struct sheaf_error *error);
 /* Writes some of it. 1 = there is more, 0 = published. DAMAGED leaves in *lost the range of the
  * result whose stored bytes are damaged: what INPUT_RESULT_LOST takes. */
 int publisher_step(struct publisher *publisher, const struct state *state, struct journal *journal,

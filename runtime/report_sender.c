@@ -75,15 +75,16 @@ void report_sender_end(struct report_sender *sender)
     wake_rank(&sender->waker);
 }
 
-void report_sender_fail(struct report_sender *sender, struct range range, enum cause cause,
-                        const char *text)
+void report_sender_fail(struct report_sender *sender, struct range range,
+                        const struct attempt_failure *failure)
 {
     uint64_t log_bytes = executor_log_size();
     const struct slot_report report = {.kind = SLOT_REPORT_FAILED,
                                        .range = range,
-                                       .cause = cause,
-                                       .text = text,
-                                       .text_size = strnlen(text, FACT_TEXT_BYTES_MAX - 1),
+                                       .cause = failure->cause,
+                                       .detail = failure->detail,
+                                       .text = failure->text,
+                                       .text_size = strnlen(failure->text, FACT_TEXT_BYTES_MAX - 1),
                                        .log_first_bytes = atomic_load(&sender->slot->log_bytes),
                                        .log_end_bytes = log_bytes};
     atomic_store(&sender->slot->log_bytes, log_bytes);

@@ -2,6 +2,7 @@
 #ifndef SHEAF_REPORT_SENDER_H
 #define SHEAF_REPORT_SENDER_H
 
+#include "context.h"
 #include "slot_message.h"
 #include "wake.h"
 
@@ -22,8 +23,8 @@ void report_sender_end(struct report_sender *sender);
 
 /* A failure of `range`, in one call. The rank is not woken: many may come together. It sees them
  * when its longest sleep is over, or after report_sender_wake. */
-void report_sender_fail(struct report_sender *sender, struct range range, enum cause cause,
-                        const char *text);
+void report_sender_fail(struct report_sender *sender, struct range range,
+                        const struct attempt_failure *failure);
 void report_sender_wake(struct report_sender *sender);
 
 /* For an executor that finds the shared memory overwritten: says so and aborts. */

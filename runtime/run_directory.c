@@ -4,6 +4,7 @@
 #include "../scheduler/memory.h"
 #include "atomic_file.h"
 #include "run_identity.h"
+#include "stored_input.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,7 @@ struct run_directory {
 
 /* What a run leaves, but for the journal, which goes first and at once. */
 static const char *const run_files[] = {
-    "inputs.data", "inputs.index", "output", "status.json", "report", "logs", "discarded",
+    "inputs.data", "inputs.index", "output", "status.json", "report", "logs", "discarded", "failed",
 };
 
 char *run_directory_join(const char *dir, const char *name)
@@ -54,7 +55,7 @@ static bool is_name_of_beginning(const char *name)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
-    return false;
+    return strncmp(name, STORED_INPUT_PREFIX, strlen(STORED_INPUT_PREFIX)) == 0;
 }
 
 static int check_is_ours(const char *path, struct sheaf_error *error)
@@ -299,6 +300,16 @@ static int prepare(const struct run_directory_options *options, struct run_direc
     if (code == 0)
         memcpy(directory->journal_identity, identity.journal, sizeof identity.journal);
     return code;
+}
+
+int run_directory_make(const char *path, struct sheaf_error *error)
+{
+    int code = make_directory(path, error);
+    if (code != 0)
+        return code;
+    struct run_identity identity;
+    code = read_identity(path, &identity, error);
+    return code < 0 ? code : 0;
 }
 
 int run_directory_open(const struct run_directory_options *options,

@@ -5,6 +5,8 @@
  *     identity       which job this is (text)
  *     lock           held by the master; names its host and process
  *     journal/       results and decisions
+ *     stdin-*        lists that came on standard input, named by their contents
+ *     failed/        what failed commands wrote
  *     inputs.data, inputs.index, output, status.json, report
  *     logs/          of tasks and of mpirun
  *     stop           present: somebody asked the run to stop
@@ -33,6 +35,10 @@ struct run_directory_options {
 };
 
 struct run_directory;
+
+/* Makes the directory, if need be, before a run opens it. IDENTITY when it is no run directory and
+ * not empty: then nothing was touched. */
+int run_directory_make(const char *path, struct sheaf_error *error);
 
 /* Makes or opens the directory and takes its lock. Borrows the options. Errors:
  * IN_USE - another master holds the lock (named); IDENTITY - it belongs to another job, or is no

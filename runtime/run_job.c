@@ -55,15 +55,47 @@ static void set_resources(struct job_resources *resources, const struct job_reso
         resources->memory_bytes = given->memory_bytes;
 }
 
+char *run_job_name_of_input(const struct run_options *options)
+{
+    return options->command != NULL ? job_command_line_name(options->command)
+                                    : memory_copy_string("stdin");
+}
+
+/* Names what is given on the command line; the job of a list is read like any other. */
+static int read_named(const struct run_options *options, struct job *job, struct sheaf_error *error)
+{
+    bool is_input_standard = options->job_path != NULL && strcmp(options->job_path, "-") == 0;
+    if (options->command == NULL && !is_input_standard)
+        return job_read(options->job_path, job, error);
+    if (is_input_standard && options->stored_input == NULL)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "ranks cannot read standard input: let `sheaf run` start mpirun, or "
+                               "name a file instead of -");
+    char *name = is_input_standard ? run_job_name_of_input(options) : NULL;
+    const struct job_command_line line = {
+        .text = options->command,
+        .list_path = is_input_standard ? options->stored_input : options->job_path,
+        .name = name,
+        .patterns = options->inputs,
+        .pattern_count = options->input_count,
+        .assignments = options->parameters,
+        .assignment_count = options->parameter_count,
+        .is_nul_ended = options->is_nul_ended,
+    };
+    int code = job_read_command_line(&line, job, error);
+    free(name);
+    return code;
+}
+
 int run_job_read(const struct run_options *options, struct job *job, struct sheaf_error *error)
 {
     struct job read = {.name = NULL};
-    int code = job_read(options->job_path, &read, error);
+    int code = read_named(options, &read, error);
     if (code != 0)
         return code;
     if (options->tasks != NULL)
         code = job_set_tasks(&read, options->tasks, error);
-    for (size_t i = 0; code == 0 && i < options->parameter_count; i++)
+    for (size_t i = 0; code == 0 && options->command == NULL && i < options->parameter_count; i++)
         code = job_set_parameter(&read, options->parameters[i], error);
     if (code == 0 && options->output != NULL)
         code = set_output(&read, options->output, error);
@@ -73,6 +105,8 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
     }
     set_limits(&read.limits, &options->limits);
     set_resources(&read.resources, &options->resources);
+    read.command.has_array_env = options->has_array_env;
+    read.command.array_first = options->array_first;
     *job = read;
     return 0;
 }

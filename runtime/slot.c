@@ -323,6 +323,7 @@ static void fill_report(const struct slot *slot, const struct slot_report *repor
         event->range = report->range;
     if (report->kind == SLOT_REPORT_FAILED) {
         event->cause = report->cause;
+        event->detail = report->detail;
         memcpy(event->text, report->text, report->text_size);
         event->text[report->text_size] = '\0';
         event->log_span =

@@ -49,6 +49,7 @@ void slot_report_encode(const struct slot_report *report, struct byte_writer *wr
     byte_writer_put_u64(writer, report->range.count);
     if (report->kind == SLOT_REPORT_FAILED) {
         byte_writer_put_u8(writer, (uint8_t)report->cause);
+        byte_writer_put_u32(writer, (uint32_t)report->detail);
         byte_writer_put_blob(writer, report->text, report->text_size);
         byte_writer_put_u64(writer, report->log_first_bytes);
         byte_writer_put_u64(writer, report->log_end_bytes);
@@ -69,6 +70,7 @@ void slot_report_encode(const struct slot_report *report, struct byte_writer *wr
 static bool decode_failed(struct byte_reader *reader, struct slot_report *report)
 {
     report->cause = (enum cause)byte_reader_get_u8(reader);
+    report->detail = (int32_t)byte_reader_get_u32(reader);
     report->text = (const char *)byte_reader_get_blob(reader, &report->text_size);
     report->log_first_bytes = byte_reader_get_u64(reader);
     report->log_end_bytes = byte_reader_get_u64(reader);

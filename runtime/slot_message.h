@@ -43,6 +43,7 @@ struct slot_report {
     enum slot_report_kind kind;
     struct range range;
     enum cause cause; /* FAILED */
+    int32_t detail;   /* FAILED: exit status or signal number */
     const char *text; /* FAILED; borrowed */
     size_t text_size;
     uint64_t log_first_bytes; /* FAILED: what the executor wrote to its log meanwhile */

@@ -3,6 +3,7 @@
 
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
+#include "command_plugin.h"
 #include "process_memory.h"
 #include "slot.h"
 #include "slot_failure.h"
@@ -64,9 +65,13 @@ static uint64_t choose_watch_interval(const struct job_limits *limits)
     return interval_ns > NS_PER_MS ? interval_ns : NS_PER_MS;
 }
 
-static void set_limits(struct slot_group *group, const struct job_limits *limits)
+/* Commands are watched by their executors; here only for those that do not. */
+static void set_limits(struct slot_group *group, const struct job *job)
 {
+    const struct job_limits *limits = &job->limits;
     group->timeout_ns = limits->task_timeout_ns;
+    if (job->command.is_there && group->timeout_ns > 0)
+        group->timeout_ns += COMMAND_TIMEOUT_SLACK_MS * NS_PER_MS;
     group->memory_bytes = limits->task_memory_bytes;
     if (group->memory_bytes == 0)
         group->memory_bytes = node_memory_bytes() / 100 * MEMORY_PERCENT_DEFAULT;
@@ -85,7 +90,7 @@ int slot_set_create(struct spawner *spawner, const struct slot_set_options *opti
     set->group.has_merge = options->has_merge;
     if (options->run_dir != NULL)
         set->run_dir = memory_copy(options->run_dir, strlen(options->run_dir) + 1);
-    set_limits(&set->group, &options->job->limits);
+    set_limits(&set->group, options->job);
     set->slot_count = options->slot_count;
     set->slots = memory_allocate_zeroed(options->slot_count, sizeof *set->slots);
     for (uint32_t i = 0; i < options->slot_count; i++)

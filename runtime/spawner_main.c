@@ -8,9 +8,11 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "clock.h"
+#include "command_plugin.h"
 #include "context.h"
 #include "executor.h"
 #include "executor_log.h"
+#include "process_children.h"
 #include "spawner.h"
 #include "spawner_setup.h"
 
@@ -26,6 +28,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -162,6 +165,12 @@ static int call_prepare(void *argument)
 
 static int prepare(struct spawner_process *spawner, struct sheaf_error *error)
 {
+    if (spawner->setup.job.command.is_there) {
+        spawner->table = command_plugin_table();
+        /* What a command leaves behind when its executor is killed comes here, and ends here. */
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        return 0;
+    }
     int code = plugin_load(spawner->setup.job.plugin_path, &spawner->table, error);
     if (code != 0)
         return code;
@@ -259,11 +268,18 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
         perror("sheaf: an executor cannot be bound to its cores and runs unbound");
     show_gpus(command->place.gpus);
     close_all_but(spawner->options.wake, spawner->options.wake);
+    struct command_setup command_setup = {
+        .job = &spawner->setup.job,
+        .run_dir = spawner->setup.run_dir,
+        .spawner = spawner->process,
+        .slot = command->slot,
+    };
+    bool has_commands = spawner->setup.job.command.is_there;
     const struct executor_options options = {
         .job = &spawner->setup.job,
         .table = spawner->table,
         .has_merge = spawner->setup.has_merge,
-        .prepared = spawner->prepared,
+        .prepared = has_commands ? &command_setup : spawner->prepared,
         .slot = slot,
         .waker = rank_waker_of(spawner->options.shared, spawner->options.wake),
         .core_count = cores > 0 ? (uint32_t)cores : 1,
@@ -328,6 +344,22 @@ static void end_child(struct spawner_process *spawner, pid_t process)
     post(spawner, &event);
 }
 
+static void kill_orphan(void *context, pid_t child)
+{
+    const struct spawner_process *spawner = context;
+    for (size_t i = 0; i < spawner->child_count; i++)
+        if (spawner->children[i].process == child)
+            return;
+    kill_group(child);
+}
+
+/* Processes of a command whose executor has ended: their own children become ours in turn. */
+static void end_orphans(struct spawner_process *spawner)
+{
+    if (spawner->setup.job.command.is_there)
+        process_children_find(kill_orphan, spawner);
+}
+
 static void reap_children(struct spawner_process *spawner)
 {
     struct signalfd_siginfo signal_info;
@@ -338,6 +370,7 @@ static void reap_children(struct spawner_process *spawner)
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0)
             return;
         end_child(spawner, ended.si_pid);
+        end_orphans(spawner);
     }
 }
 
@@ -356,6 +389,24 @@ static void wait_for_children(struct spawner_process *spawner, int patience_ms)
     }
 }
 
+/* The last executors have left their commands to us, which were killed when those were reaped; what
+ * these leave in turn follows here. */
+static void wait_for_orphans(struct spawner_process *spawner)
+{
+    enum { ROUND_NS = 1000000 };
+    if (!spawner->setup.job.command.is_there)
+        return;
+    for (int waited_ms = 0; waited_ms < KILL_WAIT_MS; waited_ms++) {
+        end_orphans(spawner);
+        pid_t ended;
+        while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
+            continue;
+        if (ended < 0)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = ROUND_NS}, NULL);
+    }
+}
+
 _Noreturn static void end(struct spawner_process *spawner, bool is_asked)
 {
     if (is_asked)
@@ -363,6 +414,7 @@ _Noreturn static void end(struct spawner_process *spawner, bool is_asked)
     for (size_t i = 0; i < spawner->child_count; i++)
         kill_group(spawner->children[i].process);
     wait_for_children(spawner, KILL_WAIT_MS);
+    wait_for_orphans(spawner);
     executor_log_drop_empty(spawner->setup.run_dir, spawner->process, EXECUTOR_LOG_PREPARE);
     for (uint32_t i = 0; i < spawner->slots_seen; i++)
         executor_log_drop_empty(spawner->setup.run_dir, spawner->process, i);

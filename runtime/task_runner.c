@@ -95,13 +95,19 @@ static uint64_t current_index(const struct task_runner *runner)
 }
 
 /* Ends the task `next` as a failure. */
-static void fail_task(struct task_runner *runner, enum cause cause, const char *text)
+static void fail_task(struct task_runner *runner, const struct attempt_failure *failure)
 {
     struct range task = {current_index(runner), 1};
     runner->next++;
     if (++runner->failure_count >= SLOT_REPORT_FAILURES_MAX)
         runner->is_full = true;
-    report_sender_fail(runner->options.sender, task, cause, text);
+    report_sender_fail(runner->options.sender, task, failure);
+}
+
+static void fail_input(struct task_runner *runner, const char *text)
+{
+    const struct attempt_failure failure = {.cause = CAUSE_INPUT, .text = text};
+    fail_task(runner, &failure);
 }
 
 static void append_partial(struct task_runner *runner, struct range range, uint64_t size_bytes)
@@ -146,13 +152,13 @@ static bool read_input(struct task_runner *runner, struct sheaf_bytes *input)
     struct byte_reader bytes;
     struct sheaf_error error = {0};
     if (runner->inputs.failed) {
-        fail_task(runner, CAUSE_INPUT, "its input did not arrive with the order");
+        fail_input(runner, "its input did not arrive with the order");
         return false;
     }
     byte_writer_clear(&runner->scratch);
     if (split_materialize(runner->options.split_kind, byte_reader_of(stored, size),
                           &runner->scratch, &bytes, &error) != 0) {
-        fail_task(runner, CAUSE_INPUT, error.text);
+        fail_input(runner, error.text);
         return false;
     }
     const unsigned char *data = bytes.data + bytes.position;
@@ -196,7 +202,8 @@ static inline void run_task(struct task_runner *runner)
         finish_task(runner, item->size - size_before);
     } else {
         item->size = size_before;
-        fail_task(runner, CAUSE_PLUGIN, context_take_text(context, status));
+        struct attempt_failure failure = context_take_failure(context, status);
+        fail_task(runner, &failure);
     }
 }
 
@@ -212,9 +219,9 @@ static int run_chunk(void *argument)
  * has not happened. */
 static void recover(struct task_runner *runner)
 {
-    const char *text = context_take_text(runner->options.context, 0);
+    struct attempt_failure failure = context_take_failure(runner->options.context, 0);
     if ((runner->step & STEP_IS_MERGE) == 0)
-        fail_task(runner, CAUSE_PLUGIN, text);
+        fail_task(runner, &failure);
 }
 
 static bool claim_chunk(struct task_runner *runner)

@@ -1,10 +1,12 @@
 /* try.c - runs one task in this process, so that a debugger sees all of it. */
 #include "try.h"
 
+#include "../jobs/command_record.h"
 #include "../jobs/plugin.h"
 #include "../jobs/split.h"
 #include "../scheduler/memory.h"
 #include "clock.h"
+#include "command_plugin.h"
 #include "context.h"
 
 #include <errno.h>
@@ -33,6 +35,7 @@ struct try_options {
 struct trial {
     struct job job;
     const struct sheaf_plugin *table;
+    struct command_setup commands; /* when tasks are commands */
     struct sheaf_context context;
     struct sheaf_task task;
     struct byte_writer stored; /* the task's input as split named it */
@@ -111,7 +114,11 @@ static int read_job(const struct try_options *options, struct trial *trial,
         split->tasks = trial->task.index + 1;
     if (code == 0)
         code = job_check(&trial->job, error);
-    if (code == 0)
+    if (code == 0 && trial->job.command.is_there) {
+        trial->commands = (struct command_setup){.job = &trial->job};
+        trial->context.shared = &trial->commands;
+        trial->table = command_plugin_table();
+    } else if (code == 0)
         code = plugin_load(trial->job.plugin_path, &trial->table, error);
     return code;
 }
@@ -218,9 +225,14 @@ static bool find_in_split(struct trial *trial)
     if (!split_walk_has_input(walk)) {
         trial->is_found = trial->task.index < trial->context.task_count;
     } else if (trial->task.index < trial->context.task_count) {
-        for (uint64_t i = 0; i <= trial->task.index; i++)
-            if (split_walk_next(walk, &input) == 0)
-                break;
+        int code = 1;
+        for (uint64_t i = 0; code == 1 && i <= trial->task.index; i++)
+            code = split_walk_next(walk, &input, &error);
+        if (code < 0) {
+            split_walk_destroy(walk);
+            complain(&error);
+            return false;
+        }
         keep_input(trial, input.data + input.position, byte_reader_left(&input));
     }
     split_walk_destroy(walk);
@@ -324,8 +336,22 @@ static void dump(const unsigned char *data, size_t size)
         printf("... %zu bytes more\n", size - shown);
 }
 
+/* What a command wrote goes where it would have gone. */
+static int print_record(const struct trial *trial)
+{
+    struct byte_reader reader = byte_reader_of(trial->result.data, trial->result.size);
+    struct command_record record;
+    if (!command_record_get(&reader, &record))
+        return EXIT_FAILED;
+    fwrite(record.err, 1, record.err_bytes, stderr);
+    fwrite(record.out, 1, record.out_bytes, stdout);
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_OK : EXIT_FAILED;
+}
+
 static int print_result(const struct trial *trial)
 {
+    if (trial->job.command.is_there)
+        return print_record(trial);
     const struct merge_item *result = &trial->result;
     fflush(stdout); /* what the plug-in has printed comes first */
     fprintf(stderr, "task %" PRIu64 ": %zu bytes in %.3f ms\n", trial->task.index, result->size,

@@ -179,7 +179,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
     assert_refused(&scratch, "plugin: p.so\nparametrs: {a: 1}\n",
                    "2: unknown key \"parametrs\" in the job; did you mean \"parameters\"?");
     assert_refused(&scratch, "plugin: p.so\nxyzzy: 1\n",
-                   "2: unknown key \"xyzzy\" in the job; it can have plugin, name, split, "
+                   "2: unknown key \"xyzzy\" in the job; it can have plugin, command, name, split, "
                    "parameters, limits, ranges, resources, output");
     assert_refused(&scratch, "plugin: p.so\nlimits:\n  attempts: 2\n  time_out: 3s\n",
                    "4: unknown key \"time_out\" in limits; did you mean \"timeout\"?");
@@ -188,7 +188,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
     assert_refused(&scratch, "plugin: p.so\nsplit: {lines: {files: [a], blocks: 1M}}\n",
                    "2: unknown key \"blocks\" in split.lines; did you mean \"block\"?");
     assert_refused(&scratch, "plugin: p.so\n<<: {range: 5}\n",
-                   "2: unknown key \"<<\" in the job; it can have plugin, name, split, "
+                   "2: unknown key \"<<\" in the job; it can have plugin, command, name, split, "
                    "parameters, limits, ranges, resources, output");
     scratch_remove(&scratch);
 }
@@ -313,7 +313,8 @@ static void text_that_is_no_job_is_named(void **state)
     assert_refused(&scratch, "- a\n- b\n",
                    "1: the job must be a mapping (lines of key: value), found a list");
     assert_refused(&scratch, "name: x\n",
-                   "1: the job needs a plug-in; add a line \"plugin: FILE.so\"");
+                   "1: the job needs a plug-in or a command; add a line \"plugin: FILE.so\" or "
+                   "\"command: PROGRAM {}\"");
     assert_refused(&scratch, "plugin: p.so\nsplit: {range: 5\nname: x\n",
                    "3: not valid YAML: did not find expected ',' or '}' while parsing a flow "
                    "mapping");

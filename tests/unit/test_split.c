@@ -60,7 +60,7 @@ static uint64_t read_all_blocks(const struct split *split, struct byte_writer *t
     uint64_t count = 0;
     bool was_open = false;
     byte_writer_clear(text);
-    for (; split_walk_next(walk, &input) == 1; count++) {
+    for (; split_walk_next(walk, &input, NULL) == 1; count++) {
         struct byte_reader bytes;
         assert_int_equal(split_materialize(SPLIT_LINES, input, &scratch, &bytes, &error), 0);
         byte_writer_put(text, bytes.data, bytes.size);
@@ -158,7 +158,7 @@ static void line_that_starts_in_a_block_belongs_to_it(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct byte_reader input;
         struct byte_reader bytes;
-        assert_int_equal(split_walk_next(walk, &input), 1);
+        assert_int_equal(split_walk_next(walk, &input, NULL), 1);
         assert_int_equal(split_materialize(SPLIT_LINES, input, &scratch, &bytes, &error), 0);
         assert_int_equal(bytes.size, strlen(blocks[i]));
         assert_memory_equal(bytes.data, blocks[i], bytes.size);
@@ -243,7 +243,7 @@ static void changed_file_is_an_error_that_names_it(void **state)
     add_pattern(&given, "text");
     struct split_walk *walk = walk_of(&given.split);
     struct byte_reader input;
-    assert_int_equal(split_walk_next(walk, &input), 1);
+    assert_int_equal(split_walk_next(walk, &input, NULL), 1);
     struct byte_writer scratch = {0};
     struct byte_reader bytes;
     scratch_write(&given.scratch, "text", "one\n", 4);
@@ -284,7 +284,7 @@ static void assert_next(struct split_walk *walk, const char *expected)
 {
     struct byte_reader input;
     struct byte_reader bytes;
-    assert_int_equal(split_walk_next(walk, &input), 1);
+    assert_int_equal(split_walk_next(walk, &input, NULL), 1);
     assert_int_equal(split_materialize(SPLIT_FILES, input, NULL, &bytes, &error), 0);
     assert_int_equal(bytes.size, strlen(expected));
     assert_memory_equal(bytes.data, expected, bytes.size);
@@ -307,7 +307,7 @@ static void files_come_in_the_order_of_patterns_and_bytes(void **state)
     for (size_t i = 0; i < 5; i++)
         assert_next(walk, scratch_path(&given.scratch, expected[i]).text);
     struct byte_reader input;
-    assert_int_equal(split_walk_next(walk, &input), 0);
+    assert_int_equal(split_walk_next(walk, &input, NULL), 0);
     split_walk_destroy(walk);
     scratch_remove(&given.scratch);
 }
@@ -374,8 +374,8 @@ static void product_varies_its_last_axis_fastest(void **state)
     assert_next(walk, "a=2\nb=y z\n");
     assert_next(walk, "a=2\nb==\n");
     struct byte_reader input;
-    assert_int_equal(split_walk_next(walk, &input), 0);
-    assert_int_equal(split_walk_next(walk, &input), 0);
+    assert_int_equal(split_walk_next(walk, &input, NULL), 0);
+    assert_int_equal(split_walk_next(walk, &input, NULL), 0);
     split_walk_destroy(walk);
 }
 
@@ -406,7 +406,7 @@ static void range_has_tasks_without_input(void **state)
     for (int i = 0; i < 3; i++)
         assert_next(walk, "");
     struct byte_reader input;
-    assert_int_equal(split_walk_next(walk, &input), 0);
+    assert_int_equal(split_walk_next(walk, &input, NULL), 0);
     split_walk_destroy(walk);
 }
 

@@ -1,0 +1,36 @@
+/* shell_syntax.h - just enough of the shell's grammar: does a text need a shell, and how is the
+ * text quoted at some place of it? */
+#ifndef SHEAF_SHELL_SYNTAX_H
+#define SHEAF_SHELL_SYNTAX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True when `text` means more to a shell than words between blanks: quotes, variables, patterns,
+ * redirections, several commands, an assignment, or a word that only a shell knows. */
+bool shell_syntax_is_needed(const char *text);
+
+enum shell_quotes {
+    SHELL_UNQUOTED = 0,
+    SHELL_SINGLE_QUOTES,
+    SHELL_DOUBLE_QUOTES,
+};
+
+enum { SHELL_DEPTH_MAX = 64 };
+
+/* Where a reader of shell text is. All zero is the start. */
+struct shell_scanner {
+    enum shell_quotes stack[SHELL_DEPTH_MAX]; /* around each open `$(`, `(` or backquote */
+    char closers[SHELL_DEPTH_MAX];
+    size_t depth;
+    enum shell_quotes quotes;
+    bool is_comment;
+    bool is_inside_word;
+};
+
+/* Reads the next characters of `text`, at least one, and returns how many. */
+size_t shell_scanner_step(struct shell_scanner *scanner, const char *text);
+/* A value stands here, whatever it is. */
+void shell_scanner_pass_value(struct shell_scanner *scanner);
+
+#endif

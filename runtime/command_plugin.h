@@ -1,0 +1,27 @@
+/* command_plugin.h - the hooks that run commands, in the place of a plug-in's. */
+#ifndef SHEAF_COMMAND_PLUGIN_H
+#define SHEAF_COMMAND_PLUGIN_H
+
+#include "../jobs/job.h"
+#include "../jobs/sheaf.h"
+
+#include <sys/types.h>
+
+enum {
+    COMMAND_OUT_BYTES_MAX = 128 << 20, /* of one task's standard output: more fails it */
+    COMMAND_ERR_BYTES_MAX = 1 << 20,   /* of its standard error: the first and last halves */
+    COMMAND_TIMEOUT_SLACK_MS = 10000,  /* for the hooks to end a command by themselves */
+};
+
+/* What the hooks find in sheaf_shared. Borrows, for as long as the executor lives. */
+struct command_setup {
+    const struct job *job;
+    const char *run_dir; /* NULL: none */
+    pid_t spawner;       /* names files, together with the slot */
+    uint32_t slot;
+};
+
+/* Borrows a static. `run` emits a command_record. */
+const struct sheaf_plugin *command_plugin_table(void);
+
+#endif

@@ -1,0 +1,297 @@
+/* command_process.c - starts a command, reads what it writes, and leaves nothing of it behind. */
+#include "command_process.h"
+
+#include "clock.h"
+#include "process_children.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_MS ((uint64_t)1000000)
+
+enum {
+    PIPE_READ_BYTES = 64 << 10,
+    POLL_MS_WITHOUT_PIDFD = 5, /* a kernel before 5.3 */
+    EXIT_NOT_STARTED = 127,
+    ENDS = 3,
+};
+
+/* ---- starting ---- */
+
+struct start {
+    const struct command_process_options *options;
+    pid_t parent;
+    int out;
+    int err;
+    int failure; /* errno of the child, which shares this memory */
+};
+
+/* In the child, until it executes the program: only calls that are safe after vfork. */
+static void become(struct start *start)
+{
+    setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() == start->parent && dup2(start->out, STDOUT_FILENO) >= 0 &&
+        dup2(start->err, STDERR_FILENO) >= 0)
+        execvpe(start->options->arguments[0], start->options->arguments,
+                start->options->environment);
+    start->failure = errno;
+}
+
+/* vfork, because it costs the same however large this process is. */
+__attribute__((noinline)) static pid_t start_child(struct start *start)
+{
+    pid_t child = vfork();
+    if (child == 0) {
+        become(start);
+        _exit(EXIT_NOT_STARTED);
+    }
+    if (child < 0)
+        start->failure = errno;
+    return child;
+}
+
+static int make_pipe(int ends[2])
+{
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -1;
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+static void close_pipe(int ends[2])
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* False, with start_errno set, when there is no command to wait for. */
+static bool start(struct command_process *command, const struct command_process_options *options)
+{
+    int out[2];
+    int err[2];
+    struct start start = {.options = options, .parent = getpid()};
+    command->start_ns = clock_monotonic_ns();
+    command->start_unix_ns = clock_wall_ns();
+    if (make_pipe(out) != 0) {
+        command->start_errno = errno;
+        return false;
+    }
+    if (make_pipe(err) != 0) {
+        command->start_errno = errno;
+        close_pipe(out);
+        return false;
+    }
+    start.out = out[1];
+    start.err = err[1];
+    command->process = start_child(&start);
+    if (start.failure != 0) {
+        command->start_errno = start.failure;
+        if (command->process > 0)
+            waitpid(command->process, NULL, 0);
+        close_pipe(out);
+        close_pipe(err);
+        return false;
+    }
+    close(out[1]);
+    close(err[1]);
+    command->out_pipe = out[0];
+    command->err_pipe = err[0];
+    command->ended = (int)syscall(SYS_pidfd_open, command->process, 0);
+    return true;
+}
+
+/* ---- reading ---- */
+
+/* Appends what is there. False at the end of the stream. */
+static bool read_some(int pipe, struct byte_writer *writer)
+{
+    unsigned char buffer[PIPE_READ_BYTES];
+    ssize_t got = read(pipe, buffer, sizeof buffer);
+    if (got > 0)
+        byte_writer_put(writer, buffer, (size_t)got);
+    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void read_out(struct command_process *command, const struct command_process_options *options)
+{
+    if (!read_some(command->out_pipe, &command->out)) {
+        close(command->out_pipe);
+        command->out_pipe = -1;
+    }
+    if (command->out.size > options->out_bytes_max && command->end == COMMAND_ENDED) {
+        command->end = COMMAND_WROTE_TOO_MUCH;
+        kill(-command->process, SIGKILL);
+    }
+    if (command->end == COMMAND_WROTE_TOO_MUCH)
+        command->out.size = options->out_bytes_max;
+}
+
+/* Of what is too long the first and the last part tell the most. */
+static void read_err(struct command_process *command, const struct command_process_options *options)
+{
+    if (!read_some(command->err_pipe, &command->err)) {
+        close(command->err_pipe);
+        command->err_pipe = -1;
+    }
+    size_t kept_max = options->err_bytes_max;
+    if (command->err.size <= kept_max)
+        return;
+    size_t lost = command->err.size - kept_max;
+    size_t head = kept_max / 2;
+    memmove(command->err.data + head, command->err.data + head + lost, kept_max - head);
+    command->err.size = kept_max;
+    command->err_bytes_lost += lost;
+}
+
+/* What is left in a pipe whose writers are all dead. */
+static void drain(struct command_process *command, const struct command_process_options *options)
+{
+    for (size_t before = SIZE_MAX; command->out_pipe >= 0 && command->out.size != before;) {
+        before = command->out.size;
+        read_out(command, options);
+    }
+    for (uint64_t before = UINT64_MAX; command->err_pipe >= 0;) {
+        uint64_t now = command->err.size + command->err_bytes_lost;
+        if (now == before)
+            break;
+        before = now;
+        read_err(command, options);
+    }
+}
+
+/* ---- ending ---- */
+
+static void kill_child(void *context, pid_t child)
+{
+    (void)context;
+    kill(-child, SIGKILL); /* when it leads a group of its own */
+    kill(child, SIGKILL);
+}
+
+/* What the command has left behind is our child now, and its children will be. */
+static void end_descendants(void)
+{
+    enum { ROUND_NS = 1000000, ROUNDS_MAX = 10000 };
+    for (int round = 0; round < ROUNDS_MAX; round++) { /* what hangs in the kernel is left */
+        pid_t ended = waitpid(-1, NULL, WNOHANG);
+        if (ended < 0 && errno != EINTR)
+            return;
+        if (ended != 0)
+            continue;
+        process_children_find(kill_child, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = ROUND_NS}, NULL);
+    }
+}
+
+/* True when the command's own process has ended, which stays a zombie: until it is collected nobody
+ * else can have the number of its group. */
+static bool has_ended(const struct command_process *command)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)command->process, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == command->process;
+}
+
+static void collect(struct command_process *command, const struct command_process_options *options)
+{
+    struct rusage usage = {0};
+    kill(-command->process, SIGKILL);
+    while (wait4(command->process, &command->status, 0, &usage) < 0 && errno == EINTR)
+        continue;
+    command->duration_ns = clock_monotonic_ns() - command->start_ns;
+    command->memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    end_descendants();
+    drain(command, options);
+}
+
+/* Milliseconds until the time limit wants attention again; -1: never. */
+static int watch_time(struct command_process *command,
+                      const struct command_process_options *options)
+{
+    if (options->timeout_ns == 0)
+        return -1;
+    uint64_t elapsed_ns = clock_monotonic_ns() - command->start_ns;
+    uint64_t limit_ns = options->timeout_ns;
+    if (elapsed_ns >= limit_ns && !command->was_warned) {
+        command->was_warned = true;
+        if (command->end == COMMAND_ENDED)
+            command->end = COMMAND_TIMED_OUT;
+        kill(-command->process, SIGTERM);
+    }
+    if (command->was_warned)
+        limit_ns += COMMAND_TERM_MS * NS_PER_MS;
+    if (elapsed_ns >= limit_ns) {
+        kill(-command->process, SIGKILL);
+        return -1;
+    }
+    uint64_t left_ms = (limit_ns - elapsed_ns) / NS_PER_MS + 1;
+    return left_ms < INT32_MAX ? (int)left_ms : INT32_MAX;
+}
+
+static void wait_for_end(struct command_process *command,
+                         const struct command_process_options *options)
+{
+    for (;;) {
+        struct pollfd ends[ENDS] = {
+            {.fd = command->ended, .events = POLLIN},
+            {.fd = command->out_pipe, .events = POLLIN},
+            {.fd = command->err_pipe, .events = POLLIN},
+        };
+        int patience_ms = watch_time(command, options);
+        if (command->ended < 0 && (patience_ms < 0 || patience_ms > POLL_MS_WITHOUT_PIDFD))
+            patience_ms = POLL_MS_WITHOUT_PIDFD;
+        int ready = poll(ends, ENDS, patience_ms);
+        if (ready < 0)
+            continue;
+        if (ends[1].revents != 0)
+            read_out(command, options);
+        if (ends[2].revents != 0)
+            read_err(command, options);
+        if (ends[0].revents != 0 || (command->ended < 0 && has_ended(command)))
+            return;
+    }
+}
+
+static void close_end(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
+}
+
+void command_process_run(struct command_process *command,
+                         const struct command_process_options *options)
+{
+    byte_writer_clear(&command->out);
+    byte_writer_clear(&command->err);
+    command->end = COMMAND_ENDED;
+    command->err_bytes_lost = 0;
+    command->was_warned = false;
+    command->start_errno = 0;
+    if (!start(command, options)) {
+        command->end = COMMAND_NOT_STARTED;
+        return;
+    }
+    wait_for_end(command, options);
+    collect(command, options);
+    close_end(&command->out_pipe);
+    close_end(&command->err_pipe);
+    close_end(&command->ended);
+}
+
+void command_process_close(struct command_process *command)
+{
+    byte_writer_close(&command->out);
+    byte_writer_close(&command->err);
+}

@@ -1,0 +1,56 @@
+/* command_process.h - runs one command to its end, with all that it starts, and keeps its output.
+ *
+ * The caller is a subreaper (prctl(2)) without children of its own: whatever the command leaves
+ * behind becomes its child, and is killed before the command counts as ended. */
+#ifndef SHEAF_COMMAND_PROCESS_H
+#define SHEAF_COMMAND_PROCESS_H
+
+#include "../scheduler/bytes.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Borrows. */
+struct command_process_options {
+    char *const *arguments;   /* arguments[0] is looked for in $PATH; ends with NULL */
+    char *const *environment; /* ends with NULL */
+    uint64_t timeout_ns;      /* then SIGTERM, and SIGKILL after COMMAND_TERM_MS; 0: none */
+    size_t out_bytes_max;     /* more ends it */
+    size_t err_bytes_max;     /* more is passed over, but for the last part */
+};
+
+enum { COMMAND_TERM_MS = 1000 };
+
+enum command_end {
+    COMMAND_ENDED = 0,   /* by itself: see `status` */
+    COMMAND_NOT_STARTED, /* see `start_errno` */
+    COMMAND_TIMED_OUT,
+    COMMAND_WROTE_TOO_MUCH,
+};
+
+/* All zero is valid; keep it from one command to the next. Owns the writers. */
+struct command_process {
+    enum command_end end;
+    int status; /* as from waitpid */
+    int start_errno;
+    uint64_t start_unix_ns;
+    uint64_t duration_ns;
+    uint64_t memory_bytes;
+    struct byte_writer out;
+    struct byte_writer err;
+    uint64_t err_bytes_lost; /* of its middle */
+
+    /* While it runs. */
+    pid_t process;
+    int out_pipe;
+    int err_pipe;
+    int ended; /* a pidfd */
+    uint64_t start_ns;
+    bool was_warned; /* by SIGTERM */
+};
+
+void command_process_run(struct command_process *command,
+                         const struct command_process_options *options);
+void command_process_close(struct command_process *command);
+
+#endif

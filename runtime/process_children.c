@@ -1,0 +1,44 @@
+/* process_children.c - looks through /proc for the children of this process. */
+#include "process_children.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* From /proc/PID/stat: "PID (name) state PPID ...". */
+pid_t process_parent(pid_t process)
+{
+    char path[64];
+    char text[512];
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return 0;
+    ssize_t size = read(descriptor, text, sizeof text - 1);
+    close(descriptor);
+    text[size > 0 ? size : 0] = '\0';
+    const char *name_end = strrchr(text, ')'); /* the name may hold anything */
+    int parent = 0;
+    if (name_end == NULL || sscanf(name_end + 1, " %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+void process_children_find(void (*found)(void *context, pid_t child), void *context)
+{
+    DIR *processes = opendir("/proc");
+    if (processes == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(processes)) != NULL;) {
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        pid_t process = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (process_parent(process) == getpid())
+            found(context, process);
+    }
+    closedir(processes);
+}

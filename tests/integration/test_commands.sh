@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# test_commands.sh - jobs whose tasks are commands: lists, inputs, grids, names of any kind, and
+# commands that misbehave.
+. "$abs_top_srcdir/tests/integration/lib.sh"
+
+# run ARGUMENT...: a run in a directory of its own each time, $dir.
+run()
+{
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet "$@" --dir "$dir" >printed 2>said
+}
+
+printed_is()
+{
+    diff -a <(printf "$1") printed || { cat said && fail "printed something else"; }
+}
+
+list_runs_commands_in_their_order()
+{
+    printf '%s\n' '# a list' 'echo one' '' '  # one more' 'echo "two  x" | tr x y' 'printf 3' \
+        >tasks.txt
+    run tasks.txt || { cat said && fail "failed" || return 1; }
+    printed_is 'one\ntwo  y\n3'
+}
+
+list_comes_on_standard_input()
+{
+    run - < <(printf 'echo a\necho b\n') || { cat said && fail "failed" || return 1; }
+    printed_is 'a\nb\n'
+}
+
+inputs_come_on_standard_input()
+{
+    run --command 'echo {} {#}' - < <(seq 3) || { cat said && fail "failed" || return 1; }
+    printed_is '1 1\n2 2\n3 3\n' || return 1
+    seq 3 | "$sheaf" run --quiet --command 'echo {} {#}' - --dir "$dir" >printed 2>said ||
+        { cat said && fail "does not continue" || return 1; }
+    printed_is '1 1\n2 2\n3 3\n' || return 1
+    seq 4 | "$sheaf" run --quiet --command 'echo {} {#}' - --dir "$dir" >printed 2>said
+    [ $? = 2 ] && grep -q 'earlier version of job echo' said ||
+        { cat said && fail "other input, and not another job"; }
+}
+
+files_are_inputs()
+{
+    mkdir -p files
+    touch 'files/b c.tif' files/a.tif files/d.txt
+    run --command 'echo {/.}.png from {//}' --input 'files/*.tif' --input 'files/*.txt' ||
+        { cat said && fail "failed" || return 1; }
+    printed_is 'a.png from files\nb c.png from files\nd.png from files\n'
+}
+
+grid_is_full()
+{
+    run --command 'echo {a}-{b} {2}' --param a=1,2 --param b=x,y,z ||
+        { cat said && fail "failed" || return 1; }
+    printed_is '1-x x\n1-y y\n1-z z\n2-x x\n2-y y\n2-z z\n'
+}
+
+job_file_has_a_command()
+{
+    cat >command.yaml <<'END'
+command: echo {limit} {size}
+split:
+  product: {size: [1, 2]}
+parameters: {limit: 2.5}
+END
+    run command.yaml -p limit=3.5 || { cat said && fail "failed" || return 1; }
+    printed_is '3.5 1\n3.5 2\n' || return 1
+    printf 'x y\n# z\n' >lines
+    printf 'command: "echo <{}>"\nsplit: {lines: lines}\n' >command.yaml
+    sed -i 's/<{}>/[{}]/' command.yaml
+    run command.yaml || { cat said && fail "failed" || return 1; }
+    printed_is '[x y]\n[# z]\n'
+}
+
+# 200 names of everything but NUL and slashes, each a file; the files end with NUL in `names`.
+make_names()
+{
+    mkdir -p names
+    local seed=${SHEAF_TEST_SEED:-$(date +%s)}
+    echo "seed $seed (SHEAF_TEST_SEED repeats it)"
+    RANDOM=$((seed % 32768))
+    # shellcheck disable=SC2016
+    local -a pieces=(' ' "'" '"' $'\n' '$(touch broken)' '`touch broken`' - -- '\' '*' '?' '[a]'
+        '{}' '{.}' '${HOME}' ';touch broken;' '&&' '|' $'\xff\xfe' $'\xc3\x28' a .x '~' '#' $'\t'
+        $'\r' '!' '(' ')' '<' '>' = %s $'\xe2\x82\xac' $'\x01')
+    local i j name
+    for ((i = 0; i < 200; i++)); do
+        name=${pieces[RANDOM % ${#pieces[@]}]}
+        for ((j = RANDOM % 5; j > 0; j--)); do
+            name+=${pieces[RANDOM % ${#pieces[@]}]}
+        done
+        printf '%s\0' "$name.$i"
+    done >names.list
+}
+
+# Compared with what bash's own expansions say of the same names.
+names_of_any_kind_pass_every_replacement_string()
+{
+    make_names
+    local name base
+    while IFS= read -rd '' name; do
+        name=d.e/$name
+        base=${name##*/}
+        printf '%s\0' "$name" "${name%.*}" "$base" "${name%/*}" "${base%.*}"
+    done <names.list >expected
+    sed -z 's|^|d.e/|' names.list >with_folder.list
+    printf '#!/bin/sh\nprintf "%%s\\0" "$@"\n' >echo_arguments
+    chmod +x echo_arguments
+    run --null --command './echo_arguments {} {.} {/} {//} {/.}' - <with_folder.list ||
+        { cat said && fail "failed without a shell" || return 1; }
+    cmp expected printed || fail "harmed without a shell" || return 1
+    run --null --command "printf '%s\\0' {} \"{.}\" {/} '{//}' {/.}" with_folder.list ||
+        { cat said && fail "failed with a shell" || return 1; }
+    cmp expected printed || fail "harmed with a shell" || return 1
+    [ ! -e broken ] || fail "a name broke out into the shell"
+}
+
+surroundings_are_told()
+{
+    unset OMP_NUM_THREADS
+    cat >script <<'END'
+#!/bin/sh
+[ -z "$(env | grep -E '^(OMPI|PMIX|PMI)_')" ] || echo "MPI is in the environment"
+[ -z "$(cat)" ] || echo "standard input is not empty"
+echo "$SHEAF_TASK_INDEX $OMP_NUM_THREADS $SLURM_ARRAY_TASK_ID $SLURM_ARRAY_TASK_COUNT" \
+    "$SLURM_ARRAY_TASK_MIN $SLURM_ARRAY_TASK_MAX"
+END
+    chmod +x script
+    run --command ./script --tasks 2 --slots 1 --workers 2 --array-env=5 ||
+        { cat said && fail "failed" || return 1; }
+    local cores
+    cores=$(sed -n '1s/^0 \([0-9]*\) .*/\1/p' printed)
+    [ "$cores" -ge 1 ] || { cat printed && fail "no number of cores" || return 1; }
+    printed_is "0 $cores 5 2 5 6\n1 $cores 6 2 5 6\n"
+}
+
+failures_tell_how_a_command_ended()
+{
+    printf '%s\n' 'sh -c "echo why >&2; exit 3"' 'kill -9 $$' ./not-there 'echo good' >tasks.txt
+    run --attempts 2 tasks.txt
+    [ $? = 1 ] || fail "exit status of the run" || return 1
+    printf 'good\n' | cmp - "$dir/output.incomplete" || fail "the good task's output" || return 1
+    grep -q 'error: task 0 exited with status 3 on .*: why; it failed for good' said &&
+        grep -q 'error: task 1 was killed by signal 9 ' said &&
+        grep -q 'error: task 2 exited with status 127 .*cannot start ./not-there: No such' said ||
+        { cat said && fail "does not tell why"; }
+}
+
+no_process_of() # WORD
+{
+    ! pgrep -f -- "$1" >/dev/null
+}
+
+nothing_is_left_of() # WORD
+{
+    wait_for 20 no_process_of "$1" || { pgrep -af -- "$1" && fail "processes are left"; }
+}
+
+children_left_behind_are_ended()
+{
+    local word=4242$$
+    cat >tasks.txt <<END
+sleep $word & echo in the background
+setsid sleep $word & echo in another session
+(setsid sh -c 'setsid sleep $word & sleep $word' &) ; echo deep
+exec >&- 2>&-; sleep 0.1
+true
+END
+    run tasks.txt || { cat said && fail "failed" || return 1; }
+    printed_is 'in the background\nin another session\ndeep\n' || return 1
+    no_process_of "sleep $word" || fail "processes are left"
+}
+
+time_limit_ends_the_whole_group()
+{
+    local word=4343$$
+    cat >tasks.txt <<END
+trap '' TERM; sleep $word & sleep $word
+trap 'echo ended politely >&2; exit 1' TERM; sleep $word & wait
+END
+    run --timeout 300ms --attempts 1 tasks.txt
+    [ $? = 1 ] || { cat said && fail "exit status of the run" || return 1; }
+    [ "$(grep -c 'error: task [01] ran longer than its time limit' said)" = 2 ] &&
+        grep -q 'ended politely' said || { cat said && fail "not by the time limit" || return 1; }
+    nothing_is_left_of "sleep $word"
+}
+
+stopping_the_run_ends_its_commands()
+{
+    local word=4444$$ launcher
+    printf 'setsid sleep %s & sleep %s\n' $word $word $word $word >tasks.txt
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet --grace 100ms tasks.txt --dir "$dir" >printed 2>said &
+    launcher=$!
+    wait_for 60 pgrep -f "^sleep $word" >/dev/null || fail "did not start" || return 1
+    kill -TERM $launcher
+    wait $launcher
+    [ $? = 3 ] || { cat said && fail "exit status" || return 1; }
+    nothing_is_left_of "sleep $word" && no_process_is_left "$dir"
+}
+
+killed_executors_leave_no_command()
+{
+    local word=4545$$ rank executor
+    printf 'test -e mark || { touch mark; setsid sleep %s & sleep %s; }\n' $word $word >tasks.txt
+    rm -f mark
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet --workers 1 --slots 1 tasks.txt --dir "$dir" >printed 2>said &
+    wait_for 60 pgrep -f "^sleep $word" >/dev/null || fail "did not start" || return 1
+    rank=$(pid_of_rank "$dir" 1)
+    executor=$(executors_of "$rank")
+    kill -KILL $executor
+    wait $! || { cat said && fail "failed" || return 1; }
+    nothing_is_left_of "sleep $word" && no_process_is_left "$dir"
+}
+
+output_has_a_limit_that_is_told()
+{
+    printf 'yes | head -c 1000000000\nyes | head -c 1000000 | md5sum\n' >tasks.txt
+    run --attempts 1 tasks.txt
+    [ $? = 1 ] || fail "exit status of the run" || return 1
+    grep -q 'wrote more than 128 MiB to its standard output: let it write to a file' said ||
+        { cat said && fail "does not tell the limit" || return 1; }
+    yes | head -c 1000000 | md5sum | cmp - "$dir/output.incomplete"
+}
+
+usage_is_explained()
+{
+    run --command true
+    [ $? = 2 ] && grep -q 'which inputs has the command?' said ||
+        { cat said && fail "no inputs" || return 1; }
+    run --command 'a {}' --input x --param a=1
+    [ $? = 2 ] && grep -q 'choose one' said ||
+        { cat said && fail "two ways" || return 1; }
+    run --command 'a {}' --param a=1 --param a=2
+    [ $? = 2 ] && grep -q '"a" is given twice' said ||
+        { cat said && fail "twice" || return 1; }
+    run no-such-list
+    [ $? = 2 ] && grep -q 'cannot read the job no-such-list' said ||
+        { cat said && fail "no list" || return 1; }
+    : >empty.txt
+    run empty.txt || { cat said && fail "an empty list"; }
+}
+
+for name in \
+    list_runs_commands_in_their_order \
+    list_comes_on_standard_input \
+    inputs_come_on_standard_input \
+    files_are_inputs \
+    grid_is_full \
+    job_file_has_a_command \
+    names_of_any_kind_pass_every_replacement_string \
+    surroundings_are_told \
+    failures_tell_how_a_command_ended \
+    children_left_behind_are_ended \
+    time_limit_ends_the_whole_group \
+    stopping_the_run_ends_its_commands \
+    killed_executors_leave_no_command \
+    output_has_a_limit_that_is_told \
+    usage_is_explained; do
+    check $name $name
+done
+finish

@@ -1,0 +1,319 @@
+/* test_command_template.c - replacement strings: what they stand for, and that no value becomes
+ * part of a shell's program. */
+#include "../../jobs/command_template.h"
+#include "../../scheduler/check.h"
+#include "../../scheduler/memory.h"
+#include "seed.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SEEN_BYTES = 1 << 16 };
+
+static const char *const names[] = {"a", "b", "limit"};
+
+static struct command_template_options options_for_input(void)
+{
+    return (struct command_template_options){.names = {.names = names, .count = 3, .axis_count = 2},
+                                             .takes_input = true};
+}
+
+static struct command_value value_of(const char *text)
+{
+    return (struct command_value){text, strlen(text)};
+}
+
+/* The words of a command joined by '|', or the shell's script. */
+struct seen {
+    char text[SEEN_BYTES];
+    bool uses_shell;
+};
+
+static void fill(const char *text, const struct command_template_options *options,
+                 struct command_value input, struct command_words *words, bool *uses_shell)
+{
+    struct command_template *command;
+    struct sheaf_error error = {0};
+    assert_int_equal(command_template_create(text, options, &command, &error), 0);
+    const struct command_value named[] = {value_of("one"), value_of("two words"), value_of("10")};
+    const struct command_values values = {
+        .input = input, .named = named, .task_number = 8, .slot_number = 2};
+    assert_int_equal(command_template_fill(command, &values, words, &error), 0);
+    *uses_shell = command_template_uses_shell(command);
+    command_template_destroy(command);
+}
+
+static struct seen see(const char *text, const char *input)
+{
+    static struct seen seen;
+    struct command_words words = {0};
+    struct command_template_options options = options_for_input();
+    fill(text, &options, value_of(input), &words, &seen.uses_shell);
+    size_t length = 0;
+    for (size_t i = 0; i < words.argument_count; i++)
+        length += (size_t)snprintf(seen.text + length, sizeof seen.text - length, "%s%s",
+                                   i > 0 ? "|" : "", (char *)words.bytes.data + words.starts[i]);
+    command_words_close(&words);
+    return seen;
+}
+
+static void replacement_strings_cut_paths_as_gnu_parallel_does(void **state)
+{
+    (void)state;
+    static const char all[] = "x {} {.} {/} {//} {/.}";
+    assert_string_equal(see(all, "d/e/f.tar.gz").text,
+                        "x|d/e/f.tar.gz|d/e/f.tar|f.tar.gz|d/e|f.tar");
+    assert_string_equal(see(all, "plain").text, "x|plain|plain|plain|.|plain");
+    assert_string_equal(see(all, "/f.c").text, "x|/f.c|/f|f.c|/|f");
+    assert_string_equal(see(all, "d.d/f").text, "x|d.d/f|d.d/f|f|d.d|f");
+    assert_string_equal(see(all, "d/f.").text, "x|d/f.|d/f|f.|d|f");
+    assert_string_equal(see(all, "").text, "x||||.|");
+}
+
+static void numbers_and_names_are_replaced(void **state)
+{
+    (void)state;
+    assert_string_equal(see("x {#} {%} {a} {b} {limit} {1} {2}", "i").text,
+                        "x|8|2|one|two words|10|one|two words|i");
+    assert_string_equal(see("x-{a}-{#}.y {}", "i").text, "x-one-8.y|i");
+}
+
+static void unknown_braces_go_to_the_shell_as_they_are(void **state)
+{
+    (void)state;
+    struct seen seen = see("x {c} {3} {} ", "i");
+    assert_true(seen.uses_shell);
+    assert_string_equal(seen.text, "/bin/sh|-c|x {c} {3} \"${SHEAF_VALUE_1}\" ");
+}
+
+static void input_is_added_where_the_command_does_not_say_where(void **state)
+{
+    (void)state;
+    assert_string_equal(see("gzip -9", "a b").text, "gzip|-9|a b");
+    assert_string_equal(see("gzip {#}", "a").text, "gzip|8|a");
+    assert_string_equal(see("gzip <{}", "a").text, "/bin/sh|-c|gzip <\"${SHEAF_VALUE_1}\"");
+}
+
+static void plain_lines_are_left_alone(void **state)
+{
+    (void)state;
+    struct command_words words = {0};
+    bool uses_shell;
+    const struct command_template_options options = {.is_plain = true};
+    fill("find . -exec echo {} +", &options, value_of("i"), &words, &uses_shell);
+    assert_true(uses_shell);
+    assert_string_equal((char *)words.bytes.data + words.starts[2], "find . -exec echo {} +");
+    command_words_close(&words);
+}
+
+static void shell_is_used_for_its_syntax_alone(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"ls -l {}", "sim --seed={} -x a,b:c@d%e+f", "  true  ",
+                                        "a!b c#d ~e~x^y"};
+    static const char *const shell[] = {
+        "a | b", "a > {}",  "a; b",  "a & b", "a $B",    "a `b`",  "a 'b'", "a \"b\"", "a \\b",
+        "a *",   "a ?",     "a [b]", "A=1 b", "cd {}",   "exit 3", "# no",  "a ~",     "a (b)",
+        "a\nb",  "a --x=~", "a #b",  "! a",   "a {b,c}", ". x",    ": x",   "while x",
+    };
+    for (size_t i = 0; i + 1 < sizeof plain / sizeof *plain; i++)
+        assert_false(see(plain[i], "i").uses_shell);
+    for (size_t i = 0; i < sizeof shell / sizeof *shell; i++)
+        if (!see(shell[i], "i").uses_shell)
+            fail_msg("no shell for: %s", shell[i]);
+}
+
+static void empty_command_is_refused(void **state)
+{
+    (void)state;
+    struct command_template *command = NULL;
+    struct sheaf_error error = {0};
+    struct command_template_options options = options_for_input();
+    assert_int_equal(command_template_create(" \t\n", &options, &command, &error), SHEAF_ERROR_JOB);
+    assert_null(command);
+}
+
+static void nul_in_a_value_is_refused(void **state)
+{
+    (void)state;
+    struct command_template *command;
+    struct sheaf_error error = {0};
+    struct command_words words = {0};
+    struct command_template_options options = options_for_input();
+    assert_int_equal(command_template_create("x {}", &options, &command, &error), 0);
+    const struct command_values values = {.input = {"a\0b", 3}};
+    assert_int_equal(command_template_fill(command, &values, &words, &error), SHEAF_ERROR_INPUT);
+    assert_non_null(strstr(error.text, "NUL"));
+    command_words_close(&words);
+    command_template_destroy(command);
+}
+
+/* ---- a real shell ---- */
+
+/* Runs the words and returns what they print. */
+static struct byte_writer run(const struct command_words *words)
+{
+    char *arguments[16] = {NULL};
+    struct byte_writer printed = {0};
+    int ends[2];
+    for (size_t i = 0; i < words->argument_count && i < 15; i++)
+        arguments[i] = (char *)words->bytes.data + words->starts[i];
+    CHECK(pipe(ends) == 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        for (size_t i = 0; i < words->variable_count; i++)
+            putenv((char *)words->bytes.data + words->starts[words->argument_count + i]);
+        execvp(arguments[0], arguments);
+        _exit(127);
+    }
+    close(ends[1]);
+    for (;;) {
+        unsigned char buffer[4096];
+        ssize_t got = read(ends[0], buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        byte_writer_put(&printed, buffer, (size_t)got);
+    }
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+    return printed;
+}
+
+static uint64_t next_random(uint64_t *random)
+{
+    *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *random >> 33;
+}
+
+/* A name of the kinds that break scripts: no NUL, all else. */
+static size_t make_name(uint64_t *random, char *name, size_t size_max)
+{
+    static const char *const pieces[] = {
+        " ",
+        "'",
+        "\"",
+        "\n",
+        "$(touch broken)",
+        "`touch broken`",
+        "-",
+        "--",
+        "\\",
+        "*",
+        "?",
+        "[a]",
+        "{}",
+        "{.}",
+        "${HOME}",
+        "$HOME",
+        ";touch broken;",
+        "&&",
+        "|",
+        "\xff\xfe",
+        "\xc3\x28",
+        "a",
+        ".x",
+        "/",
+        "~",
+        "#",
+        "\t",
+        "\r",
+        "!",
+        "(",
+        ")",
+        "<",
+        ">",
+        "=",
+        "%s",
+        "\xe2\x82\xac",
+        "\x01",
+    };
+    size_t size = 0;
+    size_t count = 1 + next_random(random) % 6;
+    for (size_t i = 0; i < count; i++) {
+        const char *piece = pieces[next_random(random) % (sizeof pieces / sizeof *pieces)];
+        size_t length = strlen(piece);
+        if (size + length > size_max)
+            break;
+        memcpy(name + size, piece, length);
+        size += length;
+    }
+    return size;
+}
+
+static void check_prints(const char *text, struct command_value name, struct byte_writer *expected)
+{
+    struct command_words words = {0};
+    bool uses_shell;
+    struct command_template_options options = options_for_input();
+    fill(text, &options, name, &words, &uses_shell);
+    assert_true(uses_shell);
+    struct byte_writer printed = run(&words);
+    if (printed.size != expected->size ||
+        (printed.size > 0 && memcmp(printed.data, expected->data, printed.size) != 0))
+        fail_msg("%s harmed the name \"%.*s\": printed %zu bytes: %.*s", text, (int)name.size,
+                 (const char *)name.data, printed.size, (int)printed.size, (char *)printed.data);
+    byte_writer_close(&printed);
+    byte_writer_clear(expected);
+    command_words_close(&words);
+}
+
+static void put_ended(struct byte_writer *writer, struct command_value value)
+{
+    byte_writer_put(writer, value.data, value.size);
+    byte_writer_put_u8(writer, '\0');
+}
+
+/* Whatever quotes the command has around them. */
+static void values_pass_a_real_shell_unharmed(void **state)
+{
+    (void)state;
+    enum { NAMES = 40 };
+    uint64_t random = test_seed();
+    struct byte_writer expected = {0};
+    for (int i = 0; i < NAMES; i++) {
+        char bytes[256];
+        struct command_value name = {bytes, make_name(&random, bytes, sizeof bytes)};
+        put_ended(&expected, name);
+        check_prints("printf '%s\\0' {}", name, &expected);
+        put_ended(&expected, name);
+        check_prints("printf \"%s\\0\" \"{}\"", name, &expected);
+        put_ended(&expected, name);
+        check_prints("printf '%s\\0' '{}'", name, &expected);
+        put_ended(&expected, (struct command_value){"x", 1});
+        check_prints("# don't {}\nf() { printf '%s\\0' x; }; f {}", name, &expected);
+        put_ended(&expected, name);
+        put_ended(&expected, (struct command_value){"8", 1});
+        check_prints("A={} B=$(( {#} * 1 )); printf '%s\\0' \"$A\" \"$(echo \"$B\")\"", name,
+                     &expected);
+    }
+    assert_int_not_equal(access("broken", F_OK), 0);
+    byte_writer_close(&expected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replacement_strings_cut_paths_as_gnu_parallel_does),
+        cmocka_unit_test(numbers_and_names_are_replaced),
+        cmocka_unit_test(unknown_braces_go_to_the_shell_as_they_are),
+        cmocka_unit_test(input_is_added_where_the_command_does_not_say_where),
+        cmocka_unit_test(plain_lines_are_left_alone),
+        cmocka_unit_test(shell_is_used_for_its_syntax_alone),
+        cmocka_unit_test(empty_command_is_refused),
+        cmocka_unit_test(nul_in_a_value_is_refused),
+        cmocka_unit_test(values_pass_a_real_shell_unharmed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
