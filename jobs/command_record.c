@@ -14,6 +14,7 @@ void command_record_put_head(const struct command_record *record, struct byte_wr
     byte_writer_put_u64(writer, record->duration_us);
     byte_writer_put_u64(writer, record->memory_bytes);
     byte_writer_put_blob(writer, record->host, record->host_bytes);
+    byte_writer_put_blob(writer, record->command, record->command_bytes);
     byte_writer_put_u32(writer, (uint32_t)record->out_bytes);
     byte_writer_put_u32(writer, (uint32_t)record->err_bytes);
 }
@@ -29,6 +30,7 @@ bool command_record_get(struct byte_reader *reader, struct command_record *recor
     record->duration_us = byte_reader_get_u64(reader);
     record->memory_bytes = byte_reader_get_u64(reader);
     record->host = (const char *)byte_reader_get_blob(reader, &record->host_bytes);
+    record->command = (const char *)byte_reader_get_blob(reader, &record->command_bytes);
     record->out_bytes = byte_reader_get_u32(reader);
     record->err_bytes = byte_reader_get_u32(reader);
     record->out = byte_reader_get(reader, record->out_bytes);

@@ -4,6 +4,8 @@
 
 #include "../scheduler/bytes.h"
 
+enum { COMMAND_RECORD_TEXT_BYTES_MAX = 2000 }; /* of `command`: the rest is cut off */
+
 /* Borrows what it points to. */
 struct command_record {
     uint64_t task; /* index */
@@ -15,6 +17,8 @@ struct command_record {
     uint64_t memory_bytes; /* the most that one of its processes held */
     const char *host;
     size_t host_bytes;
+    const char *command; /* in words that can be typed */
+    size_t command_bytes;
     const unsigned char *out; /* what it wrote to standard output */
     size_t out_bytes;
     const unsigned char *err; /* and to standard error */

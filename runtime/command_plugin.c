@@ -5,6 +5,7 @@
 #include "../jobs/job_command.h"
 #include "../scheduler/memory.h"
 #include "command_environment.h"
+#include "command_line.h"
 #include "command_process.h"
 #include "context.h"
 #include "failed_output.h"
@@ -226,6 +227,28 @@ static struct command_record record_of(const struct command_runner *runner,
     };
 }
 
+/* The command in words that can be typed: for the log. The caller owns the string. */
+static char *type_command(const struct command_runner *runner)
+{
+    if (runner->command == NULL)
+        return memory_copy_string((const char *)runner->line.data);
+    const struct command_words *words = &runner->words;
+    int count = 0;
+    char **typed =
+        memory_allocate_zeroed(words->variable_count + words->argument_count + 1, sizeof *typed);
+    char *env = memory_copy_string("env");
+    if (words->variable_count > 0)
+        typed[count++] = env;
+    for (size_t i = 0; i < words->variable_count; i++)
+        typed[count++] = (char *)words->bytes.data + words->starts[words->argument_count + i];
+    for (size_t i = 0; i < words->argument_count; i++)
+        typed[count++] = runner->arguments[i];
+    char *line = command_line_format(typed, count);
+    free(env);
+    free(typed);
+    return line;
+}
+
 static int emit(struct sheaf_context *context, struct command_runner *runner,
                 const struct command_record *record)
 {
@@ -282,9 +305,13 @@ static int run_hook(struct sheaf_context *context, const struct sheaf_task *task
     char text[TEXT_BYTES];
     struct attempt_failure failure;
     bool is_success = judge(runner, text, &failure);
+    char *typed = type_command(runner);
     struct command_record record = record_of(runner, task);
+    record.command = typed;
+    record.command_bytes = strnlen(typed, COMMAND_RECORD_TEXT_BYTES_MAX);
     int status =
         is_success ? emit(context, runner, &record) : fail(context, runner, &record, &failure);
+    free(typed);
     forget_large_buffers(runner);
     return status;
 }

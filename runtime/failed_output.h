@@ -4,6 +4,7 @@
 #define SHEAF_FAILED_OUTPUT_H
 
 #include "../jobs/command_record.h"
+#include "../scheduler/error.h"
 
 #include <sys/types.h>
 
@@ -22,5 +23,15 @@ struct failed_output_place {
 /* Appends a record. What cannot be written is complained of on standard error, and lost. */
 void failed_output_append(const struct failed_output_place *place,
                           const struct command_record *record);
+
+struct failed_outputs;
+
+/* Reads all that a run directory holds: *outputs is owned by the caller. */
+int failed_outputs_read(const char *run_dir, struct failed_outputs **outputs,
+                        struct sheaf_error *error);
+void failed_outputs_close(struct failed_outputs *outputs);
+/* The last attempt at a task, borrowed, or NULL. */
+const struct command_record *failed_outputs_find(const struct failed_outputs *outputs,
+                                                 uint64_t task);
 
 #endif

@@ -156,24 +156,12 @@ int journal_read_payload(struct journal *journal, const struct partial *partial,
     journal_collect_rotation(journal);
     if (partial->is_absent || partial->size_bytes == 0)
         return 0;
-    const struct payload *held = payload_table_find(&journal->payloads, partial->payload_seq);
-    if (held == NULL || partial->offset_bytes < held->base_bytes ||
-        partial->offset_bytes - held->base_bytes > held->size_bytes ||
-        partial->size_bytes > held->size_bytes - (partial->offset_bytes - held->base_bytes)) {
+    const struct payload *held = payload_table_find_slice(&journal->payloads, partial);
+    if (held == NULL) {
         int failure = journal_failure(journal, error);
-        return failure != 0 ? failure
-                            : sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
-                                              "the journal has lost the results of fact %llu",
-                                              (unsigned long long)partial->payload_seq);
+        return failure != 0 ? failure : payload_is_lost(partial, error);
     }
-    struct payload slice = *held;
-    slice.base_bytes = partial->offset_bytes;
-    slice.size_bytes = partial->size_bytes;
-    const unsigned char *bytes;
-    int code = payload_reader_find(&journal->reader, &slice, &bytes, error);
-    if (code == 0)
-        byte_writer_put(writer, bytes, slice.size_bytes);
-    return code;
+    return payload_reader_copy(&journal->reader, held, partial, writer, error);
 }
 
 uint64_t journal_size_bytes(const struct journal *journal)

@@ -107,4 +107,16 @@ int journal_dump(const char *dir, FILE *out, struct sheaf_error *error);
 /* The same reader for status and continue: replays without opening for writing. */
 int journal_scan(const char *dir, struct journal_recovery *recovery, struct sheaf_error *error);
 
+/* A journal as it is at one moment, for reading results, also while a run appends to it. */
+struct journal_view;
+
+/* Like journal_scan. *view is owned by the caller, and keeps `dir`. */
+int journal_view_open(const char *dir, struct journal_recovery *recovery,
+                      struct journal_view **view, struct sheaf_error *error);
+void journal_view_close(struct journal_view *view);
+/* Appends the bytes of a partial. DAMAGED when they are not there, or not any more: a run that goes
+ * on may have moved them; open the view again. */
+int journal_view_read(struct journal_view *view, const struct partial *partial,
+                      struct byte_writer *writer, struct sheaf_error *error);
+
 #endif

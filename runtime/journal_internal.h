@@ -97,6 +97,16 @@ void payload_reader_close(struct payload_reader *reader);
 int payload_reader_find(struct payload_reader *reader, const struct payload *payload,
                         const unsigned char **bytes, struct sheaf_error *error);
 
+/* The live payload that holds the partial's bytes, or NULL. */
+const struct payload *payload_table_find_slice(const struct payload_table *table,
+                                               const struct partial *partial);
+/* Sets and returns DAMAGED: there is none. */
+int payload_is_lost(const struct partial *partial, struct sheaf_error *error);
+/* Appends the bytes of a partial, which `held` holds. */
+int payload_reader_copy(struct payload_reader *reader, const struct payload *held,
+                        const struct partial *partial, struct byte_writer *writer,
+                        struct sheaf_error *error);
+
 /* The place of a block on disk. */
 struct journal_block *journal_block_create_on_disk(struct block_location location);
 void journal_block_destroy(struct journal_block *block);

@@ -164,3 +164,35 @@ int payload_reader_find(struct payload_reader *reader, const struct payload *pay
                                (unsigned long long)payload->seq);
     return 0;
 }
+
+const struct payload *payload_table_find_slice(const struct payload_table *table,
+                                               const struct partial *partial)
+{
+    const struct payload *held = payload_table_find(table, partial->payload_seq);
+    if (held == NULL || partial->offset_bytes < held->base_bytes ||
+        partial->offset_bytes - held->base_bytes > held->size_bytes ||
+        partial->size_bytes > held->size_bytes - (partial->offset_bytes - held->base_bytes))
+        return NULL;
+    return held;
+}
+
+int payload_is_lost(const struct partial *partial, struct sheaf_error *error)
+{
+    return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                           "the journal has lost the results of fact %llu",
+                           (unsigned long long)partial->payload_seq);
+}
+
+int payload_reader_copy(struct payload_reader *reader, const struct payload *held,
+                        const struct partial *partial, struct byte_writer *writer,
+                        struct sheaf_error *error)
+{
+    struct payload slice = *held;
+    slice.base_bytes = partial->offset_bytes;
+    slice.size_bytes = partial->size_bytes;
+    const unsigned char *bytes;
+    int code = payload_reader_find(reader, &slice, &bytes, error);
+    if (code == 0)
+        byte_writer_put(writer, bytes, slice.size_bytes);
+    return code;
+}

@@ -261,16 +261,3 @@ void journal_recovered_close(struct journal_recovered *recovered)
     payload_table_close(&recovered->payloads);
     byte_writer_close(&recovered->job);
 }
-
-int journal_scan(const char *dir, struct journal_recovery *recovery, struct sheaf_error *error)
-{
-    struct journal_reading reading = {.dir = dir, .disk = disk_system()};
-    struct journal_recovered recovered;
-    int code = journal_recover(&reading, recovery, &recovered, error);
-    if (code != 0)
-        return code;
-    recovery->is_new = recovered.fact_count == 0;
-    recovery->last_seq = recovered.last_seq;
-    journal_recovered_close(&recovered);
-    return 0;
-}

@@ -3,6 +3,7 @@
 #include "journal.h"
 #include "launcher.h"
 #include "options.h"
+#include "output_command.h"
 #include "rank.h"
 #include "report_command.h"
 #include "run_directory.h"
@@ -82,6 +83,7 @@ static const struct {
     {"try", "[options] JOB", "run one task here, to see what it does", try_command},
     {"status", "[--json] DIR", "where a run stands", status_command},
     {"report", "[--json] DIR", "what failed, why, and what to do about it", report_command},
+    {"output", "[options] DIR", "what the commands of a run have written", output_command},
     {"doctor", "[DIR]", "check whether this host can run jobs", doctor_command},
     {"journal", "verify|dump DIR", "check or print what a run has stored", journal_command},
     {"--version", "", "print the version", version_command},

@@ -226,6 +226,56 @@ output_has_a_limit_that_is_told()
     yes | head -c 1000000 | md5sum | cmp - "$dir/output.incomplete"
 }
 
+output_is_printed_by_task()
+{
+    printf '%s\n' 'echo 0; echo e0 >&2' 'echo one; echo why >&2; exit 7' 'printf 2' 'echo 3' true \
+        >tasks.txt
+    run --attempts 1 tasks.txt
+    [ $? = 1 ] || fail "exit status of the run" || return 1
+    local log='Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand'
+    "$sheaf" output "$dir" >printed 2>said && printed_is '0\n23\n' &&
+        "$sheaf" output --task 3,0-0 "$dir" >printed 2>said && printed_is '3\n0\n' &&
+        "$sheaf" output --stderr "$dir" >printed 2>said && printed_is 'e0\n' &&
+        "$sheaf" output --failed "$dir" >printed 2>said && printed_is 'one\n' &&
+        "$sheaf" output --failed --stderr "$dir" >printed 2>said && printed_is 'why\n' ||
+        return 1
+    "$sheaf" output --joblog "$dir" | head -n 1 | diff <(printf "$log\n") - || return 1
+    "$sheaf" output --joblog "$dir" | tail -n +2 | cut -f 1,6-9 | tr '\t' ' ' >printed
+    diff - printed <<'END' || return 1
+1 2 0 0 echo 0; echo e0 >&2
+2 4 7 0 echo one; echo why >&2; exit 7
+3 1 0 0 printf 2
+4 2 0 0 echo 3
+5 0 0 0 true
+END
+    "$sheaf" output --task 1 "$dir" >printed 2>said
+    [ $? = 1 ] && grep -q 'task 1 failed; --failed prints' said || fail "failed" || return 1
+    "$sheaf" output --task 5 "$dir" >printed 2>said
+    [ $? = 2 ] && grep -q 'no task 5: the job has 5 tasks' said || fail "too many" || return 1
+    "$sheaf" output --task 3-1 "$dir" >printed 2>said
+    [ $? = 2 ] || fail "a list that is none"
+}
+
+first_output_is_there()
+{
+    [ "$("$sheaf" output --task 0 "$1" 2>/dev/null)" = first ]
+}
+
+output_is_printed_while_the_run_goes_on()
+{
+    printf 'echo first\nuntil test -e go_on; do sleep 0.1; done; echo last\n' >tasks.txt
+    rm -f go_on
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet --range-max 1 tasks.txt --dir "$dir" >printed 2>said &
+    wait_for 60 first_output_is_there "$dir" || fail "no output yet" || return 1
+    "$sheaf" output --task 0,1 "$dir" >early 2>told
+    [ $? = 1 ] && grep -q 'not done' told || { cat told && fail "the task that runs" || return 1; }
+    touch go_on
+    wait $! || { cat said && fail "failed" || return 1; }
+    "$sheaf" output "$dir" >printed
+    printed_is 'first\nlast\n'
+}
+
 usage_is_explained()
 {
     run --command true
@@ -259,6 +309,8 @@ for name in \
     stopping_the_run_ends_its_commands \
     killed_executors_leave_no_command \
     output_has_a_limit_that_is_told \
+    output_is_printed_by_task \
+    output_is_printed_while_the_run_goes_on \
     usage_is_explained; do
     check $name $name
 done

@@ -73,6 +73,66 @@ readme_plug_ins_compile_and_print_what_it_shows()
     done
 }
 
+# What the commands of the table print, each in a folder of its own: one line of `expected` each.
+expected=(
+    'one two three '
+    '4 a.txt 8 b c.txt '
+    'a.bak b c.bak '
+    'seed 1 seed 2 seed 3 '
+    '1x 1y 2x 2y '
+    'a.txt b c.txt '
+    'one two three '
+    'one two three one two three '
+    '1 0 0 echo one 2 0 0 echo two 3 0 0 echo three '
+    'two '
+    '1 of 3 2 of 3 3 of 3 '
+    'a.out:2 b c.out:3 '
+)
+
+# What a row leaves that is no standard output.
+left_behind()
+{
+    local name
+    for name in *.bak; do
+        [ ! -e "$name" ] || echo "$name"
+    done
+    for name in *.out; do
+        [ ! -e "$name" ] || echo "$name:$(cat "$name")"
+    done
+}
+
+table_row_prints()
+{
+    local command=$1
+    printf 'a\nb\n' >a.txt
+    printf 'ab\nc\nde\n' >'b c.txt'
+    printf 'echo one\necho two\necho three\n' >tasks.txt
+    printf 'x/a.txt\0x/b c.txt\0' >names
+    printf '#!/bin/sh\necho "$SLURM_ARRAY_TASK_ID of $SLURM_ARRAY_TASK_COUNT"\n' >array.sh
+    chmod +x array.sh
+    bash -c "sheaf() { '$sheaf' \"\$@\"; }; $command" >printed 2>said </dev/null ||
+        { cat said && fail "failed: $command" || return 1; }
+    case $command in
+    *--joblog*) tail -n +2 printed | cut -f 1,7-9 | tr '\t\n' '  ' ;;
+    *) { cat printed && left_behind; } | tr '\n' ' ' ;;
+    esac
+}
+
+every_row_of_the_table_of_commands_works()
+{
+    local row=0 line command printed
+    while IFS= read -r line; do
+        command=$(sed 's/.* | `\(.*\)` |$/\1/; s/\\|/|/g' <<<"$line")
+        mkdir "row$row"
+        printed=$(cd "row$row" && table_row_prints "$command") || { echo "$printed" && return 1; }
+        [ "$printed" = "${expected[row]}" ] ||
+            fail "$command: printed '$printed', not '${expected[row]}'" || return 1
+        row=$((row + 1))
+    done < <(awk '/^<!-- table: commands -->$/ { rows = 1 } rows && /^$/ { exit }
+        rows && /^\| `/' "$readme")
+    [ "$row" = "${#expected[@]}" ] || fail "$row rows in the table"
+}
+
 source_files_that_the_readme_names_are_there()
 {
     local name missing=''
@@ -99,6 +159,7 @@ man_pages_are_well_formed()
 
 check readme_plug_ins_compile_and_print_what_it_shows \
     readme_plug_ins_compile_and_print_what_it_shows
+check every_row_of_the_table_of_commands_works every_row_of_the_table_of_commands_works
 check source_files_that_the_readme_names_are_there source_files_that_the_readme_names_are_there
 check man_page_lists_the_options_of_run man_page_lists_the_options_of_run
 if command -v mandoc >/dev/null; then

@@ -1,0 +1,292 @@
+/* output_command.c - prints what is kept of the commands of a run. */
+#include "output_command.h"
+
+#include "../jobs/command_record.h"
+#include "../jobs/task_list.h"
+#include "../scheduler/memory.h"
+#include "../scheduler/state.h"
+#include "failed_output.h"
+#include "journal.h"
+#include "run_directory.h"
+#include "run_identity.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_INCOMPLETE = 1, VIEWS_MAX = 10 };
+
+static const char usage[] =
+    "Usage: sheaf output [options] DIR\n\n"
+    "Prints what the commands of the run in DIR have written, in the order of the tasks.\n\n"
+    "  --task LIST    only these tasks, such as 3-10,17 (from 0)\n"
+    "  --stderr       what they wrote to standard error\n"
+    "  --failed       the last attempts of tasks that failed for good, instead of the others\n"
+    "  --joblog       a line for each task, as GNU parallel's --joblog\n";
+
+struct output_options {
+    const char *dir;
+    struct task_list tasks; /* empty: all */
+    bool is_stderr;
+    bool is_failed;
+    bool is_log;
+};
+
+/* All that is read of a run. */
+struct run_view {
+    const struct output_options *options;
+    struct journal_view *journal;
+    struct state *state;
+    struct failed_outputs *failed;
+    struct byte_writer bytes; /* of one partial */
+    uint64_t next_task;       /* of the range being printed: before it all is printed */
+    bool is_incomplete;       /* a task that was asked for has nothing to print */
+};
+
+static int parse(int argc, char **argv, struct output_options *options, struct sheaf_error *error)
+{
+    static const struct option names[] = {
+        {"task", required_argument, NULL, 't'}, {"stderr", no_argument, NULL, 'e'},
+        {"failed", no_argument, NULL, 'f'},     {"joblog", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    optind = 0; /* glibc: start anew */
+    opterr = 0;
+    for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        int code = 0;
+        switch (name) {
+        case 't':
+            task_list_close(&options->tasks);
+            code = task_list_parse(optarg, &options->tasks, error);
+            break;
+        case 'e':
+            options->is_stderr = true;
+            break;
+        case 'f':
+            options->is_failed = true;
+            break;
+        case 'l':
+            options->is_log = true;
+            break;
+        case 'h':
+            return 1;
+        default:
+            code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                                   "%.100s is no option, or lacks its value (`sheaf output --help` "
+                                   "lists them)",
+                                   argv[optind - 1]);
+        }
+        if (code != 0)
+            return code;
+    }
+    if (optind + 1 != argc)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "name one run directory (`sheaf output --help` says more)");
+    options->dir = argv[optind];
+    return 0;
+}
+
+/* ---- printing ---- */
+
+/* Seq Host Starttime JobRuntime Send Receive Exitval Signal Command. */
+static void print_log_line(const struct command_record *record)
+{
+    printf("%" PRIu64 "\t%.*s\t%" PRIu64 ".%03u\t%" PRIu64 ".%03u\t0\t%zu\t%" PRId32 "\t%" PRId32
+           "\t",
+           record->task + 1, (int)record->host_bytes, record->host, record->start_unix_us / 1000000,
+           (unsigned)(record->start_unix_us / 1000 % 1000), record->duration_us / 1000000,
+           (unsigned)(record->duration_us / 1000 % 1000), record->out_bytes, record->exit_status,
+           record->signal);
+    for (size_t i = 0; i < record->command_bytes; i++)
+        putchar(strchr("\n\t", record->command[i]) != NULL ? ' ' : record->command[i]);
+    putchar('\n');
+}
+
+static void print_record(const struct run_view *view, const struct command_record *record)
+{
+    if (view->options->is_log)
+        print_log_line(record);
+    else if (view->options->is_stderr)
+        fwrite(record->err, 1, record->err_bytes, stdout);
+    else
+        fwrite(record->out, 1, record->out_bytes, stdout);
+}
+
+/* The part of `range` that failed for good. */
+static void print_failed(struct run_view *view, struct range range)
+{
+    bool is_wanted = view->options->is_failed || view->options->is_log;
+    for (uint64_t task = range.first; task < range_end(range); task++) {
+        const struct command_record *record = failed_outputs_find(view->failed, task);
+        if (record != NULL && is_wanted)
+            print_record(view, record);
+        else if (view->options->tasks.count > 0 && !view->options->is_failed)
+            fprintf(stderr, "sheaf: task %" PRIu64 " failed; --failed prints its last attempt\n",
+                    task);
+        view->is_incomplete |= view->options->tasks.count > 0 && !is_wanted;
+    }
+}
+
+static int print_done(struct run_view *view, const struct partial *partial, struct range range,
+                      struct sheaf_error *error)
+{
+    if (view->options->is_failed)
+        return 0;
+    byte_writer_clear(&view->bytes);
+    int code = journal_view_read(view->journal, partial, &view->bytes, error);
+    if (code != 0)
+        return code;
+    struct byte_reader reader = byte_reader_of(view->bytes.data, view->bytes.size);
+    struct command_record record;
+    while (byte_reader_left(&reader) > 0) {
+        if (!command_record_get(&reader, &record))
+            return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                                   "the tasks of %s are no commands: `sheaf status` tells where "
+                                   "their output is",
+                                   view->options->dir);
+        if (range_contains(range, (struct range){record.task, 1}))
+            print_record(view, &record);
+    }
+    return 0;
+}
+
+static struct range overlap(struct range a, struct range b)
+{
+    uint64_t first = a.first > b.first ? a.first : b.first;
+    uint64_t end = range_end(a) < range_end(b) ? range_end(a) : range_end(b);
+    return range_between(first, end > first ? end : first);
+}
+
+/* Prints what there is of `range` from view->next_task on. */
+static int print_range(struct run_view *view, struct range range, struct sheaf_error *error)
+{
+    const struct partial *partial = state_find_partial(view->state, view->next_task);
+    uint64_t told_end = view->next_task;
+    bool is_whole = true;
+    for (; partial != NULL && partial->range.first < range_end(range);
+         partial = state_next_partial(partial)) {
+        struct range part =
+            overlap(partial->range, range_between(view->next_task, range_end(range)));
+        int code = 0;
+        is_whole &= part.first == told_end;
+        if (partial->is_absent)
+            print_failed(view, part);
+        else
+            code = print_done(view, partial, part, error);
+        if (code != 0)
+            return code;
+        view->next_task = told_end = range_end(part);
+    }
+    if (view->options->tasks.count > 0 && (!is_whole || told_end < range_end(range))) {
+        fprintf(stderr, "sheaf: some tasks of %" PRIu64 "-%" PRIu64 " are not done\n", range.first,
+                range_end(range) - 1);
+        view->is_incomplete = true;
+    }
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static void apply(void *context, const struct fact *fact)
+{
+    state_apply(context, fact);
+}
+
+static void close_view(struct run_view *view)
+{
+    journal_view_close(view->journal);
+    state_destroy(view->state);
+    view->journal = NULL;
+    view->state = NULL;
+}
+
+/* Reads the journal as it is now. */
+static int open_view(struct run_view *view, const char *journal, struct sheaf_error *error)
+{
+    close_view(view);
+    view->state = state_create();
+    struct journal_recovery recovery = {.replay = apply, .context = view->state};
+    return journal_view_open(journal, &recovery, &view->journal, error);
+}
+
+/* A run that goes on may move results while they are read: then they are looked for again. */
+static int print_range_of_run(struct run_view *view, const char *journal, struct range range,
+                              struct sheaf_error *error)
+{
+    view->next_task = range.first;
+    int code = print_range(view, range, error);
+    for (int i = 1; code == SHEAF_ERROR_DAMAGED && i < VIEWS_MAX; i++) {
+        code = open_view(view, journal, error);
+        if (code == 0)
+            code = print_range(view, range, error);
+    }
+    return code;
+}
+
+static int print_all(struct run_view *view, const char *journal, struct sheaf_error *error)
+{
+    const struct task_list *tasks = &view->options->tasks;
+    const struct fact_job_accepted *job = state_job(view->state);
+    uint64_t task_count = job != NULL ? job->task_count : 0;
+    if (view->options->is_log)
+        printf("Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n");
+    if (tasks->count == 0)
+        return print_range_of_run(view, journal, (struct range){0, task_count}, error);
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < tasks->count; i++) {
+        if (range_end(tasks->ranges[i]) > task_count)
+            return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                                   "there is no task %" PRIu64 ": the job has %" PRIu64
+                                   " tasks, from 0",
+                                   range_end(tasks->ranges[i]) - 1, task_count);
+        code = print_range_of_run(view, journal, tasks->ranges[i], error);
+    }
+    return code;
+}
+
+static int print_run(const struct output_options *options, bool *is_incomplete,
+                     struct sheaf_error *error)
+{
+    struct run_view view = {.options = options};
+    struct run_identity identity;
+    int code = run_identity_read(options->dir, &identity, error);
+    if (code == SHEAF_ERROR_NOT_FOUND)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE, "%s is not a run directory (NAME.sheaf)",
+                               options->dir);
+    if (code != 0)
+        return code;
+    char *journal = run_directory_join(options->dir, "journal");
+    code = failed_outputs_read(options->dir, &view.failed, error);
+    if (code == 0)
+        code = open_view(&view, journal, error);
+    if (code == 0)
+        code = print_all(&view, journal, error);
+    *is_incomplete = view.is_incomplete;
+    close_view(&view);
+    failed_outputs_close(view.failed);
+    byte_writer_close(&view.bytes);
+    free(journal);
+    return code;
+}
+
+int output_command(int argc, char **argv)
+{
+    struct output_options options = {.dir = NULL};
+    struct sheaf_error error;
+    bool is_incomplete = false;
+    int code = parse(argc, argv, &options, &error);
+    if (code == 0)
+        code = print_run(&options, &is_incomplete, &error);
+    task_list_close(&options.tasks);
+    if (code > 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    if (code < 0) {
+        fflush(stdout);
+        fprintf(stderr, "sheaf: error: %s\n", error.text);
+        return sheaf_error_exit_status(code);
+    }
+    return is_incomplete ? EXIT_INCOMPLETE : 0;
+}
