@@ -76,11 +76,11 @@ readme_plug_ins_compile_and_print_what_it_shows()
 # What the commands of the table print, each in a folder of its own: one line of `expected` each.
 expected=(
     'one two three '
-    '4 a.txt 8 b c.txt '
+    '4 a.dat 8 b c.dat '
     'a.bak b c.bak '
     'seed 1 seed 2 seed 3 '
     '1x 1y 2x 2y '
-    'a.txt b c.txt '
+    'a.dat b c.dat '
     'one two three '
     'one two three one two three '
     '1 0 0 echo one 2 0 0 echo two 3 0 0 echo three '
@@ -104,10 +104,10 @@ left_behind()
 table_row_prints()
 {
     local command=$1
-    printf 'a\nb\n' >a.txt
-    printf 'ab\nc\nde\n' >'b c.txt'
+    printf 'a\nb\n' >a.dat
+    printf 'ab\nc\nde\n' >'b c.dat'
     printf 'echo one\necho two\necho three\n' >tasks.txt
-    printf 'x/a.txt\0x/b c.txt\0' >names
+    printf 'x/a.dat\0x/b c.dat\0' >names
     printf '#!/bin/sh\necho "$SLURM_ARRAY_TASK_ID of $SLURM_ARRAY_TASK_COUNT"\n' >array.sh
     chmod +x array.sh
     bash -c "sheaf() { '$sheaf' \"\$@\"; }; $command" >printed 2>said </dev/null ||
