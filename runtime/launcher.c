@@ -105,12 +105,9 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
 {
     const struct run_options *options = launcher->options;
     struct master_job loaded = {.job.name = NULL};
-    int code = store_input(launcher, error);
-    if (code != 0)
-        return code;
     struct run_options stored = *options;
     stored.stored_input = launcher->stored_input;
-    code = master_job_load(&stored, &loaded, error);
+    int code = master_job_load(&stored, &loaded, error);
     launcher->job = loaded.job;
     launcher->end_unix_ms = loaded.end_unix_ms;
     if (code == 0)
@@ -359,9 +356,15 @@ int launcher_run(const struct run_options *options, struct sheaf_error *error)
 {
     struct launcher launcher = {.options = options};
     struct launch_result result;
-    int code = stop_request_open(&launcher.stop, error);
+    /* First, so that Ctrl-C ends the reading of a terminal at once. */
+    int code = store_input(&launcher, error);
     if (code != 0)
         return code;
+    code = stop_request_open(&launcher.stop, error);
+    if (code != 0) {
+        free(launcher.stored_input);
+        return code;
+    }
     code = prepare(&launcher, error);
     if (code != 0)
         goto out;
