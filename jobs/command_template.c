@@ -99,6 +99,11 @@ static void put_text(struct byte_writer *writer, const char *text)
     byte_writer_put(writer, text, strlen(text));
 }
 
+static bool is_number(struct found_replacement found)
+{
+    return found.kind == REPLACEMENT_TASK_NUMBER || found.kind == REPLACEMENT_SLOT_NUMBER;
+}
+
 /* Numbers need no quotes, and in arithmetic there must be none. */
 static void put_variable(struct command_template *command, struct found_replacement found,
                          enum shell_quotes quotes)
@@ -106,22 +111,35 @@ static void put_variable(struct command_template *command, struct found_replacem
     static const char *const open[] = {"\"", "'\"", ""};
     static const char *const close[] = {"\"", "\"'", ""};
     char name[48];
-    bool is_number = found.kind == REPLACEMENT_TASK_NUMBER || found.kind == REPLACEMENT_SLOT_NUMBER;
-    bool is_bare = is_number && quotes == SHELL_UNQUOTED;
+    bool is_bare = is_number(found) && quotes == SHELL_UNQUOTED;
     snprintf(name, sizeof name, "${" VARIABLE_PREFIX "%zu}", variable_of(command, found));
     put_text(&command->script, is_bare ? "" : open[quotes]);
     put_text(&command->script, name);
     put_text(&command->script, is_bare ? "" : close[quotes]);
 }
 
-static void write_script(struct command_template *command,
-                         const struct command_template_options *options)
+/* Within (( )), where some shells, bash among them, run a command that stands in a value. Rather
+ * too often: where there was any before. */
+static bool may_be_arithmetic(const struct shell_scanner *scanner, const char *start,
+                              const char *here)
+{
+    return scanner->depth >= 2 && memmem(start, (size_t)(here - start), "((", 2) != NULL;
+}
+
+static int write_script(struct command_template *command,
+                        const struct command_template_options *options, struct sheaf_error *error)
 {
     struct shell_scanner scanner = {.depth = 0};
     for (const char *text = command->text; *text != '\0';) {
         struct found_replacement found = find(text, options);
         size_t size = found.size_bytes;
         if (found.kind != REPLACEMENT_NONE && !scanner.is_comment) {
+            if (!is_number(found) && may_be_arithmetic(&scanner, command->text, text))
+                return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                                       "the command has %.*s within (( )), where a shell may run "
+                                       "what stands in a value; give the value to a script as an "
+                                       "argument, and let that compute",
+                                       (int)size, text);
             put_variable(command, found, scanner.quotes);
             shell_scanner_pass_value(&scanner);
         } else {
@@ -131,6 +149,7 @@ static void write_script(struct command_template *command,
         text += size;
     }
     byte_writer_put_u8(&command->script, '\0');
+    return 0;
 }
 
 /* The text with its replacement strings taken out: braces that stay are for the shell. */
@@ -168,12 +187,16 @@ int command_template_create(const char *text, const struct command_template_opti
     created->text = memory_allocate(size);
     snprintf(created->text, size, "%s%s", text, is_completed ? " {}" : "");
     created->uses_shell = needs_shell(created->text, options);
+    int code = 0;
     if (created->uses_shell)
-        write_script(created, options);
+        code = write_script(created, options, error);
     else
         cut_into_words(created, options);
-    *command = created;
-    return 0;
+    if (code != 0)
+        command_template_destroy(created);
+    else
+        *command = created;
+    return code;
 }
 
 void command_template_destroy(struct command_template *command)

@@ -141,6 +141,25 @@ static void empty_command_is_refused(void **state)
     assert_null(command);
 }
 
+/* A value such as a[$(command)] would be run by some shells. */
+static void value_in_arithmetic_is_refused_and_a_number_is_not(void **state)
+{
+    (void)state;
+    const struct command_template_options options = options_for_input();
+    static const char *const refused[] = {"echo $(( {} + 1 ))", "echo $(({a}*2))", "(( {} )) && x",
+                                          "echo \"$(( {/} ))\""};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct command_template *command;
+        struct sheaf_error error = {0};
+        assert_int_equal(command_template_create(refused[i], &options, &command, &error),
+                         SHEAF_ERROR_JOB);
+        assert_non_null(strstr(error.text, "within (( ))"));
+    }
+    assert_string_equal(see("echo $(( {#} + 1 )) {}", "x").text,
+                        "/bin/sh|-c|echo $(( ${SHEAF_VALUE_1} + 1 )) \"${SHEAF_VALUE_2}\"");
+    assert_true(see("(cat {}); (echo {})", "x").uses_shell);
+}
+
 static void nul_in_a_value_is_refused(void **state)
 {
     (void)state;
@@ -312,6 +331,7 @@ int main(void)
         cmocka_unit_test(plain_lines_are_left_alone),
         cmocka_unit_test(shell_is_used_for_its_syntax_alone),
         cmocka_unit_test(empty_command_is_refused),
+        cmocka_unit_test(value_in_arithmetic_is_refused_and_a_number_is_not),
         cmocka_unit_test(nul_in_a_value_is_refused),
         cmocka_unit_test(values_pass_a_real_shell_unharmed),
     };
