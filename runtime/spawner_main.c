@@ -326,6 +326,12 @@ static void handle_kill(const struct spawner_process *spawner, uint64_t executor
             kill_group(spawner->children[i].process);
 }
 
+static void limit_logs(const struct spawner_process *spawner)
+{
+    for (uint32_t i = 0; i < spawner->slots_seen; i++)
+        executor_log_limit(spawner->setup.run_dir, spawner->process, i);
+}
+
 /* The group is killed while the executor is a zombie: until it is reaped nobody else can have its
  * number. */
 static void end_child(struct spawner_process *spawner, pid_t process)
@@ -338,7 +344,8 @@ static void end_child(struct spawner_process *spawner, pid_t process)
     if (is_executor)
         kill(-process, SIGKILL);
     if (waitpid(process, &event.status, 0) != process || !is_executor)
-        return; /* a child that prepare has left */
+        return;          /* a child that prepare has left */
+    limit_logs(spawner); /* nobody adds to its log any more: this is how it stays */
     event.executor = spawner->children[i].executor;
     spawner->children[i] = spawner->children[--spawner->child_count];
     post(spawner, &event);
@@ -465,14 +472,14 @@ static void handle(struct spawner_process *spawner, const struct spawner_command
     }
 }
 
-static void limit_logs(struct spawner_process *spawner)
+/* Looks at the logs now and then. */
+static void watch_logs(struct spawner_process *spawner)
 {
     uint64_t now_ns = clock_monotonic_ns();
     if (now_ns < spawner->next_log_check_ns)
         return;
     spawner->next_log_check_ns = now_ns + (uint64_t)LOG_CHECK_MS * 1000000;
-    for (uint32_t i = 0; i < spawner->slots_seen; i++)
-        executor_log_limit(spawner->setup.run_dir, spawner->process, i);
+    limit_logs(spawner);
 }
 
 _Noreturn void spawner_main(const struct spawner_main_options *options)
@@ -487,7 +494,7 @@ _Noreturn void spawner_main(const struct spawner_main_options *options)
                                    {.fd = spawner->signals, .events = POLLIN}};
         if (poll(watched, 2, spawner->child_count > 0 ? LOG_CHECK_MS : -1) < 0 && errno != EINTR)
             end(spawner, false);
-        limit_logs(spawner);
+        watch_logs(spawner);
         if (watched[1].revents != 0)
             reap_children(spawner);
         if (watched[0].revents == 0)
