@@ -61,7 +61,7 @@ slow_disk_slows_the_tasks_and_fills_no_memory()
         --param bytes=1048576 || return 1
     wait
     [ "$(stat -c %s slow.out)" = $((400 << 20)) ] || { fail "wrong size of the output"; return 1; }
-    memory_is_below slow 248 80
+    memory_is_below slow 304 80
 }
 
 check_slow_disk()
@@ -83,7 +83,7 @@ END
     run_watched inputs $sheaf run inputs.yaml || return 1
     [ "$(cat inputs.out)" = "8000000 tasks, 256000000 bytes" ] ||
         { fail "the output is $(cat inputs.out)"; return 1; }
-    memory_is_below inputs 248 80
+    memory_is_below inputs 304 80
 }
 
 # What the log takes of the disk at any time, in KiB, goes to $1.log_kib.
