@@ -3,7 +3,7 @@
 # printed, not judged: the machine may be slow.
 . "$abs_top_srcdir/tests/integration/lib.sh"
 
-tasks=3000
+tasks=1600
 task_ms=20
 
 now_ms()
@@ -12,7 +12,7 @@ now_ms()
     echo "${us:0:-3}"
 }
 
-# start NAME OPTION...: some 10 s of sleeping tasks on four slots; $launcher.
+# start NAME OPTION...: some 8 s of sleeping tasks on four slots; $launcher.
 start()
 {
     local name=$1
@@ -103,7 +103,7 @@ killed_run_loses_no_more_than_a_checkpoint()
 {
     local when lost
     start killed --checkpoint 1s
-    wait_for 60 tasks_done_are "$work/killed" 1200 || { cat killed.said; return 1; }
+    wait_for 60 tasks_done_are "$work/killed" 800 || { cat killed.said; return 1; }
     kill -KILL $(pids_of "$work/killed")
     wait $launcher 2>/dev/null
     no_process_is_left "$work/killed" || return 1
