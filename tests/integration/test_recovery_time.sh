@@ -117,21 +117,6 @@ killed_run_loses_no_more_than_a_checkpoint()
     [ "$lost" -le $((3 * 4 * 1000 / task_ms)) ] || fail "$lost tasks were run again"
 }
 
-stopped_run_loses_nothing()
-{
-    local when lost status=0
-    start stopped
-    wait_for 60 tasks_done_are "$work/stopped" 600 || { cat stopped.said; return 1; }
-    kill -TERM $launcher
-    wait $launcher || status=$?
-    [ $status = 3 ] || { cat stopped.said; fail "exit status $status, not 3"; return 1; }
-    when=$(now_ms)
-    start stopped
-    ends_well stopped || return 1
-    lost=$(executed_twice stopped "$when")
-    [ "$lost" = 0 ] || fail "$lost tasks were run again"
-}
-
 # Nothing watches a run without a launcher: its workers leave a master that says nothing, and their
 # status makes mpirun end the rest.
 run_under_mpirun_ends_when_its_master_hangs()
@@ -156,7 +141,6 @@ seq -s ' ' 0 $((tasks - 1)) | tr '\n' ' ' >expected
 exec 3>&1
 check lost_worker_is_replaced_after_lost_after lost_worker_is_replaced_after_lost_after
 check killed_run_loses_no_more_than_a_checkpoint killed_run_loses_no_more_than_a_checkpoint
-check stopped_run_loses_nothing stopped_run_loses_nothing
 check dead_mpirun_is_replaced dead_mpirun_is_replaced
 check run_under_mpirun_ends_when_its_master_hangs run_under_mpirun_ends_when_its_master_hangs
 finish
