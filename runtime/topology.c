@@ -15,7 +15,13 @@ static int load(hwloc_topology_t *loaded, struct sheaf_error *error)
     hwloc_topology_t topology;
     if (hwloc_topology_init(&topology) != 0)
         goto failed;
-    hwloc_topology_set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    /* Buses and what is on them, but no OS devices: for these hwloc would wake every vendor's
+     * library. */
+    hwloc_topology_set_type_filter(topology, HWLOC_OBJ_BRIDGE, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    hwloc_topology_set_type_filter(topology, HWLOC_OBJ_PCI_DEVICE,
+                                   HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    /* Linux tells of them itself; libpciaccess would keep memory. */
+    hwloc_topology_set_components(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "pci");
     if (hwloc_topology_load(topology) != 0) {
         hwloc_topology_destroy(topology);
         goto failed;
