@@ -1,5 +1,6 @@
 /* main.c - the program: hands each command to the part that does it. */
 #include "doctor.h"
+#include "huge_pages.h"
 #include "journal.h"
 #include "launcher.h"
 #include "options.h"
@@ -128,6 +129,8 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (session_is_under_mpi())
+        huge_pages_request(argv);
     int status = dispatch(argc, argv);
     /* What was printed counts only if it arrived. */
     if (fflush(stdout) != 0 && status == 0) {

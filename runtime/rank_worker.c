@@ -23,8 +23,8 @@ enum {
 #define LOST_AFTER_NS_DEFAULT ((uint64_t)10 * 1000 * 1000 * 1000)
 
 struct queued_order {
-    struct work_order order; /* body points to the bytes below */
-    unsigned char *body;
+    struct work_order order; /* body points into the message below */
+    unsigned char *message;  /* owned */
     TAILQ_ENTRY(queued_order) entry;
 };
 
@@ -88,7 +88,7 @@ struct rank_worker *rank_worker_create(const struct rank_worker_options *options
 static void drop_queued(struct rank_worker *worker, struct queued_order *queued)
 {
     TAILQ_REMOVE(&worker->queue, queued, entry);
-    free(queued->body);
+    free(queued->message);
     free(queued);
 }
 
@@ -162,8 +162,7 @@ static void on_order(struct rank_worker *worker, const struct work_order *order)
         return;
     struct queued_order *queued = memory_allocate_zeroed(1, sizeof *queued);
     queued->order = *order;
-    queued->body = memory_copy(order->body, order->body_size);
-    queued->order.body = queued->body;
+    queued->message = transport_take_delivered(worker->transport); /* can be large: no copy */
     if (order->work == WORK_RUN)
         TAILQ_INSERT_TAIL(&worker->queue, queued, entry);
     else
