@@ -3,7 +3,6 @@
 
 #include "../scheduler/memory.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,19 +26,32 @@ static char *append_quoted(char *end, const char *word)
     return end;
 }
 
-/* getopt_long takes abbreviations; --fr and --fre are no other option's. */
-static bool is_fresh_option(const char *word)
+/* getopt_long takes abbreviations that are no other option's, from `shortest` on. */
+static bool is_option(const char *word, const char *name, const char *shortest)
 {
-    size_t length = strlen(word);
-    return length >= strlen("--fr") && strncmp(word, "--fresh", length) == 0;
+    size_t length = strcspn(word, "=");
+    return length >= strlen(shortest) && length <= strlen(name) && strncmp(word, name, length) == 0;
 }
 
-int command_line_drop_fresh(char **words, int word_count)
+int command_line_drop_beginning(char **words, int word_count)
 {
     int count = 0;
     for (int i = 0; i < word_count; i++)
-        if (!is_fresh_option(words[i]))
+        if (!is_option(words[i], "--fresh", "--fr") &&
+            !is_option(words[i], "--retry-failed", "--ret"))
             words[count++] = words[i];
+    return count;
+}
+
+int command_line_drop_only(char **words, int word_count)
+{
+    int count = 0;
+    for (int i = 0; i < word_count; i++) {
+        if (!is_option(words[i], "--only", "--on"))
+            words[count++] = words[i];
+        else if (strchr(words[i], '=') == NULL)
+            i++;
+    }
     return count;
 }
 
@@ -59,7 +71,7 @@ char *command_line_format(char *const *words, int word_count)
     return line;
 }
 
-char *command_line_to_continue(char *const *arguments, int argument_count)
+char *command_line_to_continue(char *const *arguments, int argument_count, bool is_for_all)
 {
     char **words = memory_allocate_zeroed((size_t)argument_count + 2, sizeof *words);
     int count = 0;
@@ -67,7 +79,9 @@ char *command_line_to_continue(char *const *arguments, int argument_count)
     words[count++] = memory_copy_string("run");
     if (argument_count > 0)
         memcpy(words + count, arguments, (size_t)argument_count * sizeof *words);
-    count += command_line_drop_fresh(words + count, argument_count);
+    count += command_line_drop_beginning(words + 2, argument_count);
+    if (is_for_all)
+        count = 2 + command_line_drop_only(words + 2, count - 2);
     char *line = command_line_format(words, count);
     free(words[0]);
     free(words[1]);

@@ -2,14 +2,19 @@
 #ifndef SHEAF_COMMAND_LINE_H
 #define SHEAF_COMMAND_LINE_H
 
+#include <stdbool.h>
+
 /* "mpirun -n 4 'my program'". Returns a string the caller owns. */
 char *command_line_format(char *const *words, int word_count);
 
-/* Leaves out --fresh, which would delete the results, in place. Returns how many words are left. */
-int command_line_drop_fresh(char **words, int word_count);
+/* Leaves out what is for the beginning of a run, in place: --fresh, which would delete the results,
+ * and --retry-failed. Returns how many words are left. */
+int command_line_drop_beginning(char **words, int word_count);
+/* The same for --only and its list. */
+int command_line_drop_only(char **words, int word_count);
 
-/* "sheaf run 'my job.yaml' -n 4": the command that continues a run. Leaves out --fresh. Returns
- * a string the caller owns. */
-char *command_line_to_continue(char *const *arguments, int argument_count);
+/* "sheaf run 'my job.yaml' -n 4": the command that continues a run, or, when is_for_all, runs the
+ * tasks as well that --only left out. Returns a string the caller owns. */
+char *command_line_to_continue(char *const *arguments, int argument_count, bool is_for_all);
 
 #endif

@@ -70,6 +70,7 @@ void master_destroy(struct master *master)
     if (master->directory != NULL)
         run_directory_close(master->directory);
     scheduler_destroy(master->scheduler);
+    range_set_close(&master->only);
     output_close(&master->output);
     effect_queue_close(&master->effects);
     failure_log_destroy(master->failures);

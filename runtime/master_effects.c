@@ -6,8 +6,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EFFECTS_PER_POLL = 256 };
+
+#define INCOMPLETE_SUFFIX ".incomplete"
 
 /* Input bytes in one order, and in all that may be under way: two for each slot. A range with more
  * is cut, and its end goes back at once. */
@@ -252,12 +255,25 @@ static void choose_output_path(struct master *master)
     char *path = is_to_stdout ? run_directory_join(dir, "output")
                               : memory_copy_string(master->job.output_path);
     if (state_failed_task_count(scheduler_state(master->scheduler)) > 0) {
-        size_t size = strlen(path) + sizeof ".incomplete";
+        size_t size = strlen(path) + sizeof INCOMPLETE_SUFFIX;
         path = memory_resize(path, size);
-        strcat(path, ".incomplete");
+        strcat(path, INCOMPLETE_SUFFIX);
     }
     free(master->output_path);
     master->output_path = path;
+}
+
+/* The whole result is there: one without the tasks that failed before they were tried again would
+ * only be taken for it. */
+static void remove_incomplete_output(const struct master *master)
+{
+    if (state_failed_task_count(scheduler_state(master->scheduler)) > 0)
+        return;
+    size_t size = strlen(master->output_path) + sizeof INCOMPLETE_SUFFIX;
+    char *path = memory_allocate(size);
+    snprintf(path, size, "%s" INCOMPLETE_SUFFIX, master->output_path);
+    unlink(path); /* most often there is none */
+    free(path);
 }
 
 /* True when the effect is done with; PUBLISH takes several steps. */
@@ -286,6 +302,7 @@ static bool publish(struct master *master)
     } else if (code < 0) {
         master_fail(master, &error);
     } else {
+        remove_incomplete_output(master);
         struct input input = {.kind = INPUT_PUBLISHED, .now_ns = master->now_ns};
         master_step(master, &input, NULL, 0);
     }
@@ -302,6 +319,7 @@ static int status_of_end(enum run_end end)
         return 1;
     case RUN_END_STOPPED:
     case RUN_END_WALLTIME:
+    case RUN_END_SELECTED:
         return 3;
     case RUN_END_NO_WORKERS:
         return 4;
@@ -327,7 +345,8 @@ static bool perform(struct master *master, const struct effect *effect)
     case EFFECT_PUBLISH:
         return publish(master);
     case EFFECT_END:
-        if (master->output_path == NULL)
+        if (master->output_path == NULL &&
+            (effect->end == RUN_END_DONE || effect->end == RUN_END_TASKS_FAILED))
             choose_output_path(master); /* published by an earlier run */
         if (effect->end == RUN_END_WALLTIME)
             master_tell(
@@ -335,7 +354,8 @@ static bool perform(struct master *master, const struct effect *effect)
                 "the time limit is too near for another task: the rest is for the next run");
         master->is_over = true;
         master->is_worth_restarting = effect->end == RUN_END_NO_WORKERS;
-        master->status = status_of_end(effect->end);
+        master->status = effect->end == RUN_END_SELECTED ? master_end_selection(master)
+                                                         : status_of_end(effect->end);
         return true;
     }
     return true;

@@ -47,6 +47,7 @@ struct master {
     const struct run_options *options;
     struct transport *transport;
     struct job job;
+    struct range_set only; /* the tasks that this run is for, when options->only says so */
     struct plugin_hooks hooks;
     struct run_directory *directory;
     struct journal *journal;
@@ -77,6 +78,7 @@ struct master {
     bool is_over;
     bool anybody_was_lost;
     bool is_worth_restarting; /* other processes could go on where these cannot */
+    bool has_selection_ended; /* what --only names is done, and other tasks are left */
     int status;
 };
 
@@ -88,6 +90,15 @@ void master_step(struct master *master, const struct input *input, const void *p
 void master_fail(struct master *master, const struct sheaf_error *error);
 void master_send(struct master *master, uint32_t rank, struct message *message);
 uint64_t master_incarnation(const struct master *master);
+
+/* master_selection.c: the tasks that the user named with --only. */
+void master_select_tasks(struct master *master);
+/* USAGE when the job has not as many tasks. */
+int master_check_selection(const struct master *master, struct sheaf_error *error);
+/* All that the run was for has ended: says what failed. Returns the exit status. */
+int master_end_selection(struct master *master);
+/* What the run was for, and what is left. */
+void master_describe_selection(const struct master *master, char *text, size_t size);
 
 /* master_messages.c: tells workers how much of what they sent was taken in. While the journal is
  * behind nobody is told, and so nobody produces more. */

@@ -166,6 +166,7 @@ void master_tell_fact(struct master *master, const struct fact *fact)
     case FACT_JOB_FINISHED:
     case FACT_SNAPSHOT_END:
     case FACT_FAILURES:
+    case FACT_FAILED_REOPENED:
         return;
     }
 }
@@ -302,17 +303,23 @@ void master_tell_end(struct master *master)
     const struct state *state = scheduler_state(master->scheduler);
     uint64_t failed = state_failed_task_count(state);
     if (failed > 0 && master->output_path != NULL)
-        master_tell(master, CONTROL_ERROR,
-                    "%llu of %llu tasks failed (`sheaf report %s` says why); the result without "
-                    "them is in %s",
-                    (unsigned long long)failed, (unsigned long long)state_job(state)->task_count,
-                    run_directory_path(master->directory), master->output_path);
+        master_tell(
+            master, CONTROL_ERROR,
+            "%llu of %llu tasks failed (`sheaf report %s` says why, --retry-failed tries them "
+            "again); the result without them is in %s",
+            (unsigned long long)failed, (unsigned long long)state_job(state)->task_count,
+            run_directory_path(master->directory), master->output_path);
+    struct control_line line = {.kind = CONTROL_END};
+    if (master->has_selection_ended)
+        master_describe_selection(master, line.as.end.text, sizeof line.as.end.text);
     /* The launcher says itself how to go on. */
-    if (!master->options->is_under_launcher && (master->status == 3 || master->status == 4))
+    if (!master->options->is_under_launcher && master->has_selection_ended)
+        master_tell(master, CONTROL_WARNING, "%s; a run without --only does them",
+                    line.as.end.text);
+    else if (!master->options->is_under_launcher && (master->status == 3 || master->status == 4))
         master_tell(master, CONTROL_WARNING, "%s; repeat the command to continue",
                     master->is_worth_restarting ? "the run lost its workers or its mpirun"
                                                 : "the job is not finished");
-    struct control_line line = {.kind = CONTROL_END};
     line.as.end.exit_status = master->status;
     line.as.end.has_output = master_result_path(master) != NULL;
     line.as.end.is_worth_restarting = master->is_worth_restarting;

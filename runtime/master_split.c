@@ -19,7 +19,7 @@ static void accept_job(struct master *master, uint64_t task_count, uint64_t inpu
     };
     struct sheaf_error error;
     master_step(master, &input, NULL, 0);
-    if (master_inputs_open(master, &error) < 0)
+    if (master_inputs_open(master, &error) < 0 || master_check_selection(master, &error) < 0)
         master_fail(master, &error);
 }
 

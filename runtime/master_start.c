@@ -52,6 +52,7 @@ static struct scheduler_config scheduler_config_of(const struct master *master)
         config.range_count_max = limits->range_count_max;
     config.lost_after_ns = master->options->lost_after_ns;
     config.end_ns = master->walltime.tasks_end_ns;
+    config.only = master->options->only != NULL ? &master->only : NULL;
     config.has_split = master->job.split.kind == SPLIT_PLUGIN;
     return config;
 }
@@ -117,8 +118,11 @@ static int start(struct master *master, bool is_new, struct sheaf_error *error)
     const struct state *state = scheduler_state(master->scheduler);
     struct input input = {.kind = INPUT_START, .now_ns = master->now_ns};
     input.as.start.incarnation = state_incarnation(state) + 1;
+    input.as.start.retries_failed = master->options->retries_failed;
     master->done_at_start = state_done(state)->task_count;
     int code = master_inputs_open(master, error);
+    if (code == 0)
+        code = master_check_selection(master, error);
     if (code < 0)
         return code;
     master_step(master, &input, NULL, 0);
@@ -146,6 +150,7 @@ int master_create(const struct run_options *options, struct master_job *job,
     master->last_poll_ns = master->now_ns;
     master->journal_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     master->walltime = walltime_plan_until(end_unix_ms);
+    master_select_tasks(master);
     struct scheduler_config config = scheduler_config_of(master);
     master->scheduler = scheduler_create(&config);
     bool is_new = false;

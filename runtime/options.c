@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "../jobs/suggest.h"
+#include "../jobs/task_list.h"
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
 
@@ -70,6 +71,10 @@ static const struct option_entry option_table[] = {
     OPTION(TEXT, 'o', "output", "PATH", "where the output goes; - is standard output", AT(output),
            0, 0),
     OPTION(TEXT, 'd', "dir", "DIR", "run directory (NAME.sheaf)", AT(dir), 0, 0),
+    OPTION(TEXT, 0, "only", "LIST", "run only these tasks, such as 3-10,17 (from 0)", AT(only), 0,
+           0),
+    OPTION(FLAG, 0, "retry-failed", NULL, "try again what failed for good", AT(retries_failed), 0,
+           0),
     OPTION(FLAG, 0, "fresh", NULL, "first delete what an earlier run left", AT(is_fresh), 0, 0),
     OPTION(FLAG, 0, "force", NULL, "continue although the job has changed", AT(is_forced), 0, 0),
 
@@ -308,6 +313,11 @@ static int check(const struct run_options *options, struct sheaf_error *error)
         return usage(error, "--range-min is above --range-max", "");
     if (options->command == NULL && (options->input_count > 0 || options->is_nul_ended))
         return usage(error, "--input and --null belong to --command", "");
+    struct task_list tasks = {0};
+    struct sheaf_error list_error;
+    if (options->only != NULL && task_list_parse(options->only, &tasks, &list_error) != 0)
+        return usage(error, "--only: ", list_error.text);
+    task_list_close(&tasks);
     if (options->host != NULL && options->hostfile != NULL)
         return usage(error, "give the hosts by --host or by --hostfile, not both", "");
     return 0;
@@ -343,8 +353,10 @@ int options_parse(int argc, char **argv, struct run_options *options, struct she
         options_close(&parsed);
         return code;
     }
-    if (parsed.is_restart)
+    if (parsed.is_restart) {
         parsed.is_fresh = false;
+        parsed.retries_failed = false;
+    }
     *options = parsed;
     return 0;
 }

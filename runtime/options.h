@@ -31,6 +31,8 @@ struct run_options {
     uint64_t walltime_ns; /* from the start; 0 = as the batch system says */
     bool is_fresh;
     bool is_forced;
+    bool retries_failed; /* what failed for good is tried again */
+    const char *only;    /* a list of tasks: no others are run; NULL = all are */
     bool shows_placement;
     bool is_quiet;
     bool is_verbose;

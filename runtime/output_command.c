@@ -151,13 +151,6 @@ static int print_done(struct run_view *view, const struct partial *partial, stru
     return 0;
 }
 
-static struct range overlap(struct range a, struct range b)
-{
-    uint64_t first = a.first > b.first ? a.first : b.first;
-    uint64_t end = range_end(a) < range_end(b) ? range_end(a) : range_end(b);
-    return range_between(first, end > first ? end : first);
-}
-
 /* Prints what there is of `range` from view->next_task on. */
 static int print_range(struct run_view *view, struct range range, struct sheaf_error *error)
 {
@@ -167,7 +160,7 @@ static int print_range(struct run_view *view, struct range range, struct sheaf_e
     for (; partial != NULL && partial->range.first < range_end(range);
          partial = state_next_partial(partial)) {
         struct range part =
-            overlap(partial->range, range_between(view->next_task, range_end(range)));
+            range_overlap(partial->range, range_between(view->next_task, range_end(range)));
         int code = 0;
         is_whole &= part.first == told_end;
         if (partial->is_absent)

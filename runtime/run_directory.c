@@ -25,7 +25,8 @@ struct run_directory {
 
 /* What a run leaves, but for the journal, which goes first and at once. */
 static const char *const run_files[] = {
-    "inputs.data", "inputs.index", "output", "status.json", "report", "logs", "discarded", "failed",
+    "inputs.data", "inputs.index", "output", "output.incomplete", "status.json", "report",
+    "logs",        "discarded",    "failed",
 };
 
 char *run_directory_join(const char *dir, const char *name)

@@ -87,6 +87,13 @@ static int read_job(struct submission *submission, struct batch_script *script,
     int code = options_parse(submission->run_word_count, submission->run_words, &options, error);
     if (code != 0)
         return code;
+    if (options.only != NULL || options.retries_failed) {
+        options_close(&options);
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--only and --retry-failed are for one run, and this would be "
+                               "several rounds: put `sheaf run` with them into a script of your "
+                               "own");
+    }
     if (options.wants_help)
         submission->wants_help = true;
     else
@@ -147,7 +154,7 @@ static int submit(struct submission *submission, struct batch_script *script,
     script->sbatch_word_count = submission->sbatch_word_count - 1;
     script->run_words = submission->run_words + 1;
     script->run_word_count =
-        command_line_drop_fresh(submission->run_words + 1, submission->run_word_count - 1);
+        command_line_drop_beginning(submission->run_words + 1, submission->run_word_count - 1);
     if (!submission->is_print)
         return become_sbatch(submission, script, error);
     batch_script_write(script, stdout);

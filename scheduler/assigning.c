@@ -201,7 +201,7 @@ static bool place_open_range(struct scheduler *scheduler)
     const struct avoidance nowhere = {WORKER_NONE, NODE_NONE};
     struct range first_open;
     if (state_trouble_count(scheduler->state) >= scheduler->config.troubles_max ||
-        !range_set_find_from(state_open(scheduler->state), 0, &first_open))
+        !selection_find_open(scheduler, &first_open))
         return false;
     for (int looked_at = 0; looked_at < WORKERS_LOOKED_AT; looked_at++) {
         const struct observed_worker *worker =

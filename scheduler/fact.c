@@ -169,6 +169,9 @@ void fact_encode(const struct fact *fact, struct byte_writer *writer)
     case FACT_FAILURES:
         encode_failures(&fact->as.failures, writer);
         break;
+    case FACT_FAILED_REOPENED:
+        put_range(writer, fact->as.failed_reopened.range);
+        break;
     }
 }
 
@@ -411,6 +414,9 @@ static bool decode_fields(struct byte_reader *reader, struct partial *partials, 
         return decode_node_readmitted(reader, &fact->as.node_readmitted);
     case FACT_FAILURES:
         return decode_failures(reader, &fact->as.failures);
+    case FACT_FAILED_REOPENED:
+        fact->as.failed_reopened.range = get_range(reader);
+        return true;
     }
     return false;
 }
@@ -451,6 +457,8 @@ struct range fact_range(const struct fact *fact)
         return fact->as.result_lost.range;
     case FACT_JOB_FAILED:
         return fact->as.job_failed.range;
+    case FACT_FAILED_REOPENED:
+        return fact->as.failed_reopened.range;
     case FACT_RUN_STARTED:
     case FACT_WORKER_JOINED:
     case FACT_WORKER_LOST:

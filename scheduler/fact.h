@@ -66,6 +66,7 @@ enum fact_kind {
     FACT_FAILURES = 20,
     FACT_NODE_BENCHED = 30,
     FACT_NODE_READMITTED = 31,
+    FACT_FAILED_REOPENED = 40,
 };
 
 /* A master took over. All workers and assignments of earlier runs are gone, and nodes are numbered
@@ -223,6 +224,12 @@ struct fact_node_readmitted {
     enum readmission reason;
 };
 
+/* On request, what failed for good within these tasks is open again, together with all tasks that
+ * share a partial with it; a job that has ended goes on. */
+struct fact_failed_reopened {
+    struct range range;
+};
+
 struct fact {
     enum fact_kind kind;
     uint64_t seq;
@@ -241,6 +248,7 @@ struct fact {
         struct fact_failures failures;
         struct fact_node_benched node_benched;
         struct fact_node_readmitted node_readmitted;
+        struct fact_failed_reopened failed_reopened;
     } as;
 };
 

@@ -242,6 +242,10 @@ int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
     case FACT_FAILURES:
         add_failures(&text, &fact->as.failures);
         break;
+    case FACT_FAILED_REOPENED:
+        add(&text, "what failed is open again within ");
+        add_range(&text, fact->as.failed_reopened.range);
+        break;
     }
     return (int)text.length;
 }

@@ -99,6 +99,12 @@ void failure_table_add(struct failure_table *table, const struct fact_failures *
     }
 }
 
+void failure_table_reopen(struct failure_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        table->groups[i]->final_count = 0;
+}
+
 bool failure_group_part(const struct failure_group *group, uint32_t part,
                         struct fact_failures *failures)
 {

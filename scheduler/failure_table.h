@@ -42,6 +42,8 @@ struct failure_table {
 
 void failure_table_close(struct failure_table *table);
 void failure_table_add(struct failure_table *table, const struct fact_failures *failures);
+/* Of the failures so far none is the last of its work any more: it is tried again. */
+void failure_table_reopen(struct failure_table *table);
 /* The facts that give a group again, one by one: `part` counts from 0. False after the last. */
 bool failure_group_part(const struct failure_group *group, uint32_t part,
                         struct fact_failures *failures);

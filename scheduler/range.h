@@ -30,6 +30,14 @@ static inline bool range_intersects(struct range a, struct range b)
     return a.first < range_end(b) && b.first < range_end(a);
 }
 
+/* What both hold; empty when nothing. */
+static inline struct range range_overlap(struct range a, struct range b)
+{
+    uint64_t first = a.first > b.first ? a.first : b.first;
+    uint64_t end = range_end(a) < range_end(b) ? range_end(a) : range_end(b);
+    return (struct range){first, end > first ? end - first : 0};
+}
+
 /* The tasks [first, end); empty when end <= first. */
 static inline struct range range_between(uint64_t first, uint64_t end)
 {

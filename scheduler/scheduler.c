@@ -190,7 +190,8 @@ static void resume(struct scheduler *scheduler)
 {
     const struct trouble *trouble = state_find_trouble_from(scheduler->state, WORK_RUN, 0);
     while (trouble != NULL) {
-        assigning_queue(scheduler, WORK_RUN, trouble->range);
+        if (selection_holds(scheduler, trouble->range))
+            assigning_queue(scheduler, WORK_RUN, trouble->range);
         trouble = state_find_trouble_from(scheduler->state, WORK_RUN, range_end(trouble->range));
     }
     merging_climb_all(scheduler);
@@ -203,6 +204,8 @@ static void take_start(struct scheduler *scheduler, const struct input_start *st
     scheduler->run_started_seq = scheduler_emit(
         scheduler, (struct fact){.kind = FACT_RUN_STARTED,
                                  .as.run_started = {.incarnation = start->incarnation}});
+    if (start->retries_failed)
+        selection_reopen_failed(scheduler);
     enum phase phase = state_phase(scheduler->state);
     if (phase == PHASE_FINISHED)
         end_finished(scheduler);
@@ -334,6 +337,8 @@ static void decide(struct scheduler *scheduler)
         scheduler_end(scheduler, RUN_END_STOPPED);
     else if (scheduler->is_short_of_time)
         scheduler_end(scheduler, RUN_END_WALLTIME);
+    else if (selection_is_done(scheduler))
+        scheduler_end(scheduler, RUN_END_SELECTED);
 }
 
 void scheduler_step(struct scheduler *scheduler, const struct input *input, struct output *output)

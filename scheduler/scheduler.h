@@ -32,7 +32,8 @@ struct scheduler_config {
     uint64_t probe_delay_ns;    /* from benching to the first probe; default 10 s */
     size_t troubles_max;        /* tasks in trouble from which on no open ones are started: memory
                                    stays bounded when all fail; default 65536 */
-    bool has_split;             /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
+    const struct range_set *only; /* kept: no other tasks are started; NULL: all may be */
+    bool has_split;               /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
 };
 
 struct scheduler_config scheduler_config_default(void);
@@ -55,6 +56,7 @@ enum input_kind {
 /* A master has recovered what there was and starts: RUN_STARTED follows. */
 struct input_start {
     uint64_t incarnation;
+    bool retries_failed; /* what failed for good, as far as it may be started, is tried again */
 };
 
 /* A worker reports for work, for the first time or again after it was believed lost. */
@@ -146,6 +148,7 @@ enum run_end {
     RUN_END_STOPPED,      /* on request */
     RUN_END_WALLTIME,     /* what is left cannot end by config.end_ns */
     RUN_END_NO_WORKERS,
+    RUN_END_SELECTED, /* the tasks of config.only are done; others are left */
 };
 
 struct effect {

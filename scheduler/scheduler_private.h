@@ -2,7 +2,7 @@
  *
  * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; benching.c,
  * assigning.c, merging.c and endgame.c then decide what follows from the state, within the time
- * limit of walltime.c. */
+ * limit of walltime.c and the tasks of selection.c. */
 #ifndef SHEAF_SCHEDULER_PRIVATE_H
 #define SHEAF_SCHEDULER_PRIVATE_H
 
@@ -146,6 +146,16 @@ uint64_t walltime_fit(const struct scheduler *scheduler, const struct observed_w
 bool walltime_helps_to_hurry(struct scheduler *scheduler);
 /* The worker gets nothing in this step; in the next, others are looked at before it. */
 void walltime_refuse(struct scheduler *scheduler, uint32_t worker);
+
+/* selection.c */
+/* Whether this run may start the tasks. */
+bool selection_holds(const struct scheduler *scheduler, struct range range);
+/* The first open tasks that this run may start. Costs O(log n) for each range that was named. */
+bool selection_find_open(const struct scheduler *scheduler, struct range *found);
+/* All that this run may start is done, and something else is not. */
+bool selection_is_done(const struct scheduler *scheduler);
+/* Opens what failed for good, as far as this run may start it. */
+void selection_reopen_failed(struct scheduler *scheduler);
 
 /* endgame.c */
 void endgame_add(struct scheduler *scheduler, struct outstanding *outstanding);

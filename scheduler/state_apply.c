@@ -210,6 +210,15 @@ static void apply_attempt_failed(struct state *state, const struct fact_attempt_
     end_assignment(state, failed->assignment);
 }
 
+static void remove_results(struct state *state, struct range range)
+{
+    if (!state_remove_partials(state, range))
+        return;
+    state->has_output = false;
+    state_end_work(state, WORK_MERGE, range);
+    state_end_work(state, WORK_FINISH, (struct range){0, 0});
+}
+
 /* The output of finish can be made again from the merged result; anything else from its tasks. */
 static void apply_result_lost(struct state *state, struct range range)
 {
@@ -217,13 +226,26 @@ static void apply_result_lost(struct state *state, struct range range)
         return;
     bool is_output = state->phase == PHASE_PUBLISHING && state->has_output && range.first == 0 &&
                      range.count == state->job.task_count;
-    if (is_output) {
+    if (is_output)
         state->has_output = false;
-    } else if (state_remove_partials(state, range)) {
-        state->has_output = false;
-        state_end_work(state, WORK_MERGE, range);
-        state_end_work(state, WORK_FINISH, (struct range){0, 0});
-    }
+    else
+        remove_results(state, range);
+}
+
+static void apply_failed_reopened(struct state *state, struct range range)
+{
+    const struct range all = {0, state_task_count(state)};
+    if (state->phase >= PHASE_FINISHED)
+        state->phase = state->has_job ? PHASE_RUNNING : PHASE_NEW;
+    state_clear_troubles(state, WORK_SPLIT, (struct range){0, 0});
+    state_clear_troubles(state, WORK_MERGE, all);
+    state_clear_troubles(state, WORK_FINISH, all);
+    struct range failed = {range.first, 0};
+    while (range_set_find_from(&state->failed, range_end(failed), &failed) &&
+           failed.first < range_end(range))
+        remove_results(state, range_overlap(failed, range));
+    if (state->failed.task_count == 0)
+        failure_table_reopen(&state->failures);
 }
 
 static void apply_kind(struct state *state, const struct fact *fact)
@@ -275,6 +297,9 @@ static void apply_kind(struct state *state, const struct fact *fact)
         break;
     case FACT_FAILURES:
         failure_table_add(&state->failures, &fact->as.failures);
+        break;
+    case FACT_FAILED_REOPENED:
+        apply_failed_reopened(state, fact->as.failed_reopened.range);
         break;
     }
 }

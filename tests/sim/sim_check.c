@@ -132,6 +132,7 @@ static void check_fact(struct world *world, const struct fact *fact, uint64_t se
         [FACT_SNAPSHOT_END] = "fact: snapshot end",
         [FACT_NODE_BENCHED] = "fact: node benched",
         [FACT_NODE_READMITTED] = "fact: node readmitted",
+        [FACT_FAILED_REOPENED] = "fact: failed reopened",
     };
     uint32_t worker = 0;
     if (fact->kind == FACT_ASSIGNED)

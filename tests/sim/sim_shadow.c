@@ -260,6 +260,7 @@ void shadow_apply(struct world *world, const struct fact *fact)
     case FACT_NODE_BENCHED:
     case FACT_NODE_READMITTED:
     case FACT_FAILURES:
+    case FACT_FAILED_REOPENED: /* no run of the simulator asks for it */
         return;
     }
 }

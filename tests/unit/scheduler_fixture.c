@@ -15,6 +15,8 @@ struct given *given_scheduler(const struct scheduler_config *config)
     return given;
 }
 
+static void step(struct given *given, struct input input);
+
 static void recover(void *context, const struct fact *fact)
 {
     scheduler_recover(context, fact);
@@ -23,12 +25,19 @@ static void recover(void *context, const struct fact *fact)
 void restarted(struct given *given, uint64_t incarnation)
 {
     struct scheduler_config config = scheduler_config_default();
-    struct scheduler *next = scheduler_create(&config);
+    restarted_as(given, &config, (struct input_start){.incarnation = incarnation});
+}
+
+void restarted_as(struct given *given, const struct scheduler_config *config,
+                  struct input_start start)
+{
+    struct scheduler *next = scheduler_create(config);
     skip_output(given);
     state_snapshot(state_of(given), recover, next);
     scheduler_destroy(given->scheduler);
     given->scheduler = next;
-    started(given, incarnation);
+    step(given, (struct input){.kind = INPUT_START, .as.start = start});
+    expect_fact(given, FACT_RUN_STARTED);
 }
 
 void given_end(struct given *given)

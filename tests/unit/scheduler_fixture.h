@@ -27,6 +27,8 @@ struct given {
 struct given *given_scheduler(const struct scheduler_config *config);
 /* Restarts from what was journalled: a snapshot. */
 void restarted(struct given *given, uint64_t incarnation);
+void restarted_as(struct given *given, const struct scheduler_config *config,
+                  struct input_start start);
 void given_end(struct given *given);
 
 /* Started, with a merge job of so many tasks. */

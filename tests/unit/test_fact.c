@@ -70,6 +70,7 @@ static const struct fact examples[] = {
           .host = "node2",
           .log_size = 6,
           .log = "a\nb\nc\n"}},
+    {.kind = FACT_FAILED_REOPENED, .as.failed_reopened = {.range = {3, 8}}},
 };
 
 enum { EXAMPLE_COUNT = sizeof examples / sizeof examples[0] };
@@ -313,6 +314,7 @@ static void descriptions_say_what_happened(void **state)
     assert_described(&examples[3], "worker 5 lost: its worker was lost");
     assert_described(&examples[12], "node 3 benched: 4 tasks failed there and passed elsewhere");
     assert_described(&examples[13], "node 3 readmitted: a task passed there");
+    assert_described(&examples[15], "what failed is open again within [3, 11)");
     assert_described(&examples[4], "assigned run of [100, 128) to worker 1, attempt 2, copy of 17");
     assert_described(&examples[9], "job failed: merge of [0, 4): exited with a status other than "
                                    "0 (status 1)");

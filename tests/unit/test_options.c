@@ -237,7 +237,7 @@ static void command_to_continue_can_be_typed(void **state)
     (void)state;
     struct parsing *parsing =
         given_words("it's a job.yaml", "--fresh", "-p", "text=", "-p", "a b", "", NULL);
-    char *line = command_line_to_continue(parsing->words + 1, parsing->word_count - 1);
+    char *line = command_line_to_continue(parsing->words + 1, parsing->word_count - 1, false);
     /* In getopt's order or in the user's: both are the same command. */
     assert_non_null(strstr(line, "'it'\\''s a job.yaml'"));
     assert_non_null(strstr(line, "-p text= -p 'a b'"));
