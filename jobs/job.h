@@ -145,4 +145,16 @@ enum { JOB_IDENTITY_BYTES = 32 };
 int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES],
                  struct sheaf_error *error);
 
+/* Whether another list of inputs makes the same tasks of what is in both: one command for each. */
+bool job_list_may_change(const struct job *job);
+/* The same for all jobs that differ in their lists alone; all zero where none may change. */
+void job_command_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES]);
+
+enum { JOB_TASK_HASH_BYTES = 16 };
+
+/* Of what the task does: its stored input, and its index where that matters to the command. Only
+ * for a job whose list may change. */
+void job_task_hash(const struct job *job, uint64_t task, struct byte_reader input,
+                   unsigned char hash[JOB_TASK_HASH_BYTES]);
+
 #endif

@@ -14,7 +14,7 @@
 _Static_assert(SHA256_DIGEST_LENGTH == JOB_IDENTITY_BYTES, "the identity is a SHA-256");
 
 /* Changes when the encoding below does, so that a journal of an older version is not continued. */
-static const char identity_version[] = "sheaf job identity 1";
+static const char identity_version[] = "sheaf job identity 2";
 
 static int hash_plugin(const char *path, struct byte_writer *writer, struct sheaf_error *error)
 {
@@ -121,6 +121,50 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
         break;
     }
     return 0;
+}
+
+bool job_list_may_change(const struct job *job)
+{
+    return job->command.is_there &&
+           (job->split.kind == SPLIT_RANGE || job->split.kind == SPLIT_ITEMS ||
+            job->split.kind == SPLIT_FILES || job->split.kind == SPLIT_PRODUCT);
+}
+
+void job_command_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES])
+{
+    struct byte_writer writer = {0};
+    memset(identity, 0, JOB_IDENTITY_BYTES);
+    if (!job_list_may_change(job))
+        return;
+    byte_writer_put_string(&writer, identity_version);
+    encode_command(&job->command, &writer);
+    parameter_list_encode(&job->parameters, &writer);
+    SHA2_CTX hash;
+    SHA256Init(&hash);
+    SHA256Update(&hash, writer.data, writer.size);
+    SHA256Final(identity, &hash);
+    byte_writer_close(&writer);
+}
+
+/* Whether what a task does depends on its place in the list, as far as can be told. */
+static bool depends_on_place(const struct job_command *command)
+{
+    return command->has_array_env ||
+           (command->text != NULL && strstr(command->text, "{#}") != NULL);
+}
+
+void job_task_hash(const struct job *job, uint64_t task, struct byte_reader input,
+                   unsigned char hash[JOB_TASK_HASH_BYTES])
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA2_CTX context;
+    SHA256Init(&context);
+    if (depends_on_place(&job->command))
+        SHA256Update(&context, (const unsigned char *)&task, sizeof task);
+    if (input.size > 0)
+        SHA256Update(&context, input.data, input.size);
+    SHA256Final(digest, &context);
+    memcpy(hash, digest, JOB_TASK_HASH_BYTES);
 }
 
 int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES],

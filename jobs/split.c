@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Size and time of change of a file, behind its path: another version of it is another input. */
+enum { FILE_VERSION_BYTES = 3 * sizeof(uint64_t) };
+
 struct split_walk {
     const struct split *split;
     uint64_t task_count;
@@ -172,8 +175,11 @@ static void next_lines(struct split_walk *walk)
 
 static void next_file(struct split_walk *walk)
 {
-    const char *path = walk->files.items[walk->file++].path;
-    byte_writer_put(&walk->input, path, strlen(path));
+    const struct input_file *file = &walk->files.items[walk->file++];
+    byte_writer_put(&walk->input, file->path, strlen(file->path));
+    byte_writer_put_u64(&walk->input, file->size_bytes);
+    byte_writer_put_u64(&walk->input, (uint64_t)file->changed_s);
+    byte_writer_put_u64(&walk->input, (uint64_t)file->changed_ns);
 }
 
 static void next_combination(struct split_walk *walk)
@@ -233,6 +239,12 @@ int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct s
 int split_materialize(enum split_kind kind, struct byte_reader stored, struct byte_writer *scratch,
                       struct byte_reader *bytes, struct sheaf_error *error)
 {
+    if (kind == SPLIT_FILES) {
+        if (stored.size < FILE_VERSION_BYTES)
+            return sheaf_error_set(error, SHEAF_ERROR_MALFORMED, "the task's input is no file");
+        *bytes = byte_reader_of(stored.data, stored.size - FILE_VERSION_BYTES);
+        return 0;
+    }
     if (kind != SPLIT_LINES) {
         *bytes = stored;
         return 0;

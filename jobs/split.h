@@ -22,7 +22,8 @@ uint64_t split_walk_task_count(const struct split_walk *walk);
 bool split_walk_has_input(const struct split_walk *walk);
 
 /* The next task's stored input, borrowed until the next call. 1 = one, 0 = no more. For LINES this
- * is a descriptor (path, offset, size), not the text. INPUT when a list of ITEMS cannot be read any
+ * is a descriptor (path, offset, size), not the text; for FILES the path and which version of the
+ * file it is. INPUT when a list of ITEMS cannot be read any
  * more, or has changed since the start. */
 int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error);
 

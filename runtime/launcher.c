@@ -13,6 +13,7 @@
 #include "publish.h"
 #include "run_directory.h"
 #include "run_job.h"
+#include "run_open.h"
 #include "stop_request.h"
 #include "stored_input.h"
 #include "walltime.h"
@@ -98,6 +99,19 @@ static int store_input(struct launcher *launcher, struct sheaf_error *error)
     free(name);
     free(dir);
     return code;
+}
+
+/* Here there is time for it: no worker waits for this process. */
+static int follow_edits(struct launcher *launcher, struct sheaf_error *error)
+{
+    struct run_opening opening = {.options = launcher->options, .job = &launcher->job};
+    int code = run_open_edited(&opening, error);
+    if (code != 0 || !opening.was_edited || launcher->options->is_quiet)
+        return code;
+    char text[160];
+    run_open_describe(&opening, text, sizeof text);
+    say(launcher, "%s", text);
+    return 0;
 }
 
 /* Everything that can be found wrong without MPI is found here. */
@@ -373,7 +387,9 @@ int launcher_run(const struct run_options *options, struct sheaf_error *error)
     if (code != 0)
         goto out;
     progress_display_init(&launcher.display, STDERR_FILENO, options->is_quiet);
-    code = run(&launcher, &result, error);
+    code = follow_edits(&launcher, error);
+    if (code == 0)
+        code = run(&launcher, &result, error);
     if (code >= 0)
         code = conclude(&launcher, &result, code);
 out:

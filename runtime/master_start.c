@@ -4,14 +4,11 @@
 #include "../scheduler/memory.h"
 #include "clock.h"
 #include "run_job.h"
+#include "run_open.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-
-/* A master that was just ended may still hold the lock when its successor starts; and one that
- * must be asked to leave first gives its last words time to reach the others. */
-enum { LOCK_WAIT_MS = 5000, HANDOVER_WAIT_MS = 15000 };
 
 int master_job_load(const struct run_options *options, struct master_job *loaded,
                     struct sheaf_error *error)
@@ -89,20 +86,14 @@ static int open_journal(struct master *master, bool *is_new, struct sheaf_error 
 
 static int open_directory(struct master *master, struct sheaf_error *error)
 {
-    char *path = run_job_directory(master->options, master->job.name);
-    struct run_directory_options options = {
-        .path = path,
-        .job_name = master->job.name,
-        .is_fresh = master->options->is_fresh && !master->options->is_restart,
-        .is_forced = master->options->is_forced,
-        .lock_wait_ms = master->options->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
-        .takes_over = master->options->is_restart,
-    };
-    int code = job_identity(&master->job, options.identity, error);
-    if (code == 0)
-        code = run_directory_open(&options, &master->directory, error);
-    free(path);
-    return code;
+    struct run_opening opening = {.options = master->options, .job = &master->job};
+    int code = run_open(&opening, &master->directory, error);
+    if (code != 0 || !opening.was_edited)
+        return code;
+    char text[160];
+    run_open_describe(&opening, text, sizeof text);
+    master_tell(master, CONTROL_INFO, "%s", text);
+    return 0;
 }
 
 /* An output that cannot be written is better known before the first task than after the last. */

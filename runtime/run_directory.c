@@ -4,12 +4,12 @@
 #include "../scheduler/memory.h"
 #include "atomic_file.h"
 #include "run_identity.h"
+#include "run_swap.h"
 #include "stored_input.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +86,14 @@ static int read_identity(const char *path, struct run_identity *identity, struct
     return code;
 }
 
+static bool differs_in_list_alone(const struct run_directory_options *options,
+                                  const struct run_identity *identity)
+{
+    static const unsigned char none[RUN_DIRECTORY_IDENTITY_BYTES];
+    return options->adapt != NULL && memcmp(options->commands, none, sizeof none) != 0 &&
+           memcmp(identity->commands, options->commands, sizeof none) == 0;
+}
+
 /* Whether the job may use the directory: 1 with the identity that is there, 0 when there is none.
  */
 static int check_identity(const struct run_directory_options *options,
@@ -94,7 +102,8 @@ static int check_identity(const struct run_directory_options *options,
     int code = read_identity(options->path, identity, error);
     if (code <= 0 || options->is_fresh || options->is_forced)
         return code;
-    if (memcmp(identity->job, options->identity, sizeof identity->job) == 0)
+    if (memcmp(identity->job, options->identity, sizeof identity->job) == 0 ||
+        differs_in_list_alone(options, identity))
         return 1;
     bool is_same_name = strcmp(identity->job_name, options->job_name) == 0;
     return sheaf_error_set(
@@ -226,29 +235,10 @@ static int open_lock(const struct run_directory_options *options, int *lock,
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *position)
-{
-    (void)status;
-    (void)kind;
-    (void)position;
-    return remove(path);
-}
-
-static int remove_tree(const char *dir, const char *name, struct sheaf_error *error)
-{
-    enum { DESCRIPTORS_MAX = 16 };
-    char *path = run_directory_join(dir, name);
-    int code = 0;
-    if (nftw(path, remove_one, DESCRIPTORS_MAX, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
-        code = sheaf_error_set_errno(error, errno, "cannot delete %s", path);
-    free(path);
-    return code;
-}
-
 /* The journal goes in one step: half a journal would look like a damaged run, none is a new one. */
 static int clear(const char *dir, struct sheaf_error *error)
 {
-    int code = remove_tree(dir, "discarded", error);
+    int code = run_swap_remove(dir, "discarded", error);
     if (code != 0)
         return code;
     char *journal = run_directory_join(dir, "journal");
@@ -258,7 +248,7 @@ static int clear(const char *dir, struct sheaf_error *error)
     free(journal);
     free(discarded);
     for (size_t i = 0; code == 0 && i < sizeof run_files / sizeof *run_files; i++)
-        code = remove_tree(dir, run_files[i], error);
+        code = run_swap_remove(dir, run_files[i], error);
     return code;
 }
 
@@ -272,32 +262,59 @@ static int make_folder(const char *dir, const char *name, struct sheaf_error *er
     return code;
 }
 
+/* Writes which job this is, where that is not yet said. */
+static int set_identity(const struct run_directory_options *options, bool is_known,
+                        struct run_identity *identity, struct sheaf_error *error)
+{
+    if (!is_known || options->is_fresh)
+        memcpy(identity->journal, options->identity, sizeof identity->journal);
+    else if (memcmp(identity->job, options->identity, sizeof identity->job) == 0)
+        return 0;
+    memcpy(identity->job, options->identity, sizeof identity->job);
+    memcpy(identity->commands, options->commands, sizeof identity->commands);
+    snprintf(identity->job_name, sizeof identity->job_name, "%s", options->job_name);
+    return run_identity_write(options->path, identity, error);
+}
+
+/* An earlier version of the list was run here: the journal becomes one of this version. */
+static int adapt(const struct run_directory_options *options, struct run_identity *identity,
+                 struct sheaf_error *error)
+{
+    if (options->is_fresh || !differs_in_list_alone(options, identity) ||
+        memcmp(identity->job, options->identity, sizeof identity->job) == 0)
+        return 0;
+    int code = options->adapt(options->adapt_context, options->path, error);
+    return code == 0 ? run_identity_read(options->path, identity, error) : code;
+}
+
+static int make_folders(const char *dir, struct sheaf_error *error)
+{
+    int code = make_folder(dir, "journal", error);
+    return code == 0 ? make_folder(dir, "logs", error) : code;
+}
+
 /* The part that needs the lock. */
 static int prepare(const struct run_directory_options *options, struct run_directory *directory,
                    struct sheaf_error *error)
 {
     /* Once more: who held the lock until now may have changed it. */
-    struct run_identity identity;
-    int found = check_identity(options, &identity, error);
+    struct run_identity identity = {.job_name = ""};
+    int code = run_swap_complete(options->path, error);
+    int found = code == 0 ? check_identity(options, &identity, error) : code;
     if (found < 0)
         return found;
-    int code = options->is_fresh ? clear(options->path, error) : 0;
-    bool is_same = found == 1 && memcmp(identity.job, options->identity, sizeof identity.job) == 0;
-    if (found == 0 || options->is_fresh)
-        memcpy(identity.journal, options->identity, sizeof identity.journal);
-    if (code == 0 && (!is_same || options->is_fresh)) {
-        memcpy(identity.job, options->identity, sizeof identity.job);
-        snprintf(identity.job_name, sizeof identity.job_name, "%s", options->job_name);
-        code = run_identity_write(options->path, &identity, error);
-    }
+    if (found == 1)
+        code = adapt(options, &identity, error);
+    if (code == 0 && options->is_fresh)
+        code = clear(options->path, error);
     if (code == 0)
-        code = make_folder(options->path, "journal", error);
+        code = set_identity(options, found == 1, &identity, error);
     if (code == 0)
-        code = make_folder(options->path, "logs", error);
+        code = make_folders(options->path, error);
     if (code == 0)
-        code = remove_tree(options->path, "stop", error);
+        code = run_swap_remove(options->path, "stop", error);
     if (code == 0)
-        code = remove_tree(options->path, "handover", error);
+        code = run_swap_remove(options->path, "handover", error);
     if (code == 0)
         memcpy(directory->journal_identity, identity.journal, sizeof identity.journal);
     return code;

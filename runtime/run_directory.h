@@ -9,6 +9,8 @@
  *     failed/        what failed commands wrote
  *     inputs.data, inputs.index, output, status.json, report
  *     logs/          of tasks and of mpirun
+ *     next.partial/  the journal, inputs and identity of an edited list, while they are made
+ *     next/          the same, whole: the run is theirs, and they are being moved to their places
  *     stop           present: somebody asked the run to stop
  *     handover       present: another master waits for the lock, to go on in this one's place
  */
@@ -27,11 +29,16 @@ struct run_directory_options {
     const char *path;
     const char *job_name;
     unsigned char identity[RUN_DIRECTORY_IDENTITY_BYTES];
+    unsigned char commands[RUN_DIRECTORY_IDENTITY_BYTES]; /* job_command_identity */
     bool is_fresh;         /* --fresh: delete what an earlier run left */
     bool is_forced;        /* --force: continue although the job has changed */
     uint32_t lock_wait_ms; /* patience with another holder: a master that is just being ended */
     bool takes_over; /* ask another holder to leave: a master whose launcher has given it up, on a
                         host that is cut off from it but not from this directory */
+    /* Makes what lies in `path` that of the same commands with this job's list. NULL: another list
+     * is another job. */
+    int (*adapt)(void *context, const char *path, struct sheaf_error *error);
+    void *adapt_context;
 };
 
 struct run_directory;

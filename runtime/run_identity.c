@@ -32,10 +32,12 @@ static bool parse(FILE *file, struct run_identity *identity)
     int version = 0;
     char job[HEX_BYTES] = "";
     char journal[HEX_BYTES] = "";
+    char commands[HEX_BYTES] = "";
     struct run_identity parsed = {.job_name = ""};
-    if (fscanf(file, "sheaf-run %d\nidentity %64s\njournal %64s\njob ", &version, job, journal) !=
-            3 ||
-        version != 1 || !hex_read(job, parsed.job) || !hex_read(journal, parsed.journal) ||
+    if (fscanf(file, "sheaf-run %d\nidentity %64s\njournal %64s\ncommands %64s\njob ", &version,
+               job, journal, commands) != 4 ||
+        version != 2 || !hex_read(job, parsed.job) || !hex_read(journal, parsed.journal) ||
+        !hex_read(commands, parsed.commands) ||
         fgets(parsed.job_name, sizeof parsed.job_name, file) == NULL)
         return false;
     parsed.job_name[strcspn(parsed.job_name, "\n")] = '\0';
@@ -68,10 +70,13 @@ int run_identity_write(const char *dir, const struct run_identity *identity,
 {
     char job[HEX_BYTES];
     char journal[HEX_BYTES];
+    char commands[HEX_BYTES];
     hex_write(identity->job, job);
     hex_write(identity->journal, journal);
-    char text[2 * HEX_BYTES + RUN_IDENTITY_NAME_BYTES + 64];
-    int length = snprintf(text, sizeof text, "sheaf-run 1\nidentity %s\njournal %s\njob %s\n", job,
-                          journal, identity->job_name);
+    hex_write(identity->commands, commands);
+    char text[3 * HEX_BYTES + RUN_IDENTITY_NAME_BYTES + 64];
+    int length =
+        snprintf(text, sizeof text, "sheaf-run 2\nidentity %s\njournal %s\ncommands %s\njob %s\n",
+                 job, journal, commands, identity->job_name);
     return run_directory_write_file(dir, "identity", text, (size_t)length, error);
 }

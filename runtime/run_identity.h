@@ -10,6 +10,8 @@ struct run_identity {
     char job_name[RUN_IDENTITY_NAME_BYTES];
     unsigned char job[RUN_DIRECTORY_IDENTITY_BYTES];     /* who may continue */
     unsigned char journal[RUN_DIRECTORY_IDENTITY_BYTES]; /* who began; differs after --force */
+    unsigned char
+        commands[RUN_DIRECTORY_IDENTITY_BYTES]; /* who may change the list; zero: nobody */
 };
 
 /* NOT_FOUND when there is none; DAMAGED when it cannot be understood. */

@@ -36,9 +36,12 @@ inputs_come_on_standard_input()
     seq 3 | "$sheaf" run --quiet --command 'echo {} {#}' - --dir "$dir" >printed 2>said ||
         { cat said && fail "does not continue" || return 1; }
     printed_is '1 1\n2 2\n3 3\n' || return 1
-    seq 4 | "$sheaf" run --quiet --command 'echo {} {#}' - --dir "$dir" >printed 2>said
+    seq 4 | "$sheaf" run --quiet --command 'echo {} {#}' - --dir "$dir" >printed 2>said ||
+        { cat said && fail "does not take more input" || return 1; }
+    printed_is '1 1\n2 2\n3 3\n4 4\n' || return 1
+    seq 4 | "$sheaf" run --quiet --command 'echo {#} {}' - --dir "$dir" >printed 2>said
     [ $? = 2 ] && grep -q 'earlier version of job echo' said ||
-        { cat said && fail "other input, and not another job"; }
+        { cat said && fail "another command, and not another job"; }
 }
 
 files_are_inputs()

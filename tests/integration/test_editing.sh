@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_editing.sh - runs of command jobs that are gone on with: some tasks only, and what failed
-# tried again.
+# test_editing.sh - runs that are gone on with otherwise than by the same command: some tasks only,
+# what failed tried again, and lists that were edited.
 . "$abs_top_srcdir/tests/integration/lib.sh"
 
 # run ARGUMENT...: in the run directory $dir.
@@ -89,11 +89,114 @@ named_tasks_that_fail_make_a_failed_run()
     status_is 3
 }
 
+# ran_is WORD...: what has run since `ran` was emptied, in any order.
+ran_is()
+{
+    diff <(printf '%s\n' "$@" | grep . | sort) <(sort ran) ||
+        fail "something else has run" || return 1
+    : >ran
+}
+
+edited_list_runs_what_is_new()
+{
+    new_run
+    : >ran
+    local line='echo %s; echo %s >>ran'
+    printf "$line\\n" a a b b c c d d >tasks.txt
+    run tasks.txt || { cat said && fail "failed" || return 1; }
+    ran_is a b c d || return 1
+    printf "$line\\n" d d x x b b b b c c >tasks.txt
+    "$sheaf" run tasks.txt --dir "$dir" >printed 2>said ||
+        { cat said && fail "the edited list failed" || return 1; }
+    says 'the list has changed: 3 of its 5 tasks are done, 1 that were done are in it no more' &&
+        printed_is 'd\nx\nb\nb\nc\n' && ran_is x b || return 1
+    "$sheaf" output --task 4,2 "$dir" >printed && printed_is 'c\nb\n' || return 1
+    "$sheaf" output --joblog "$dir" | tail -n +2 | cut -f 1,9 | cut -c 1-8 | diff - <(
+        printf '%s\techo %s\n' 1 d 2 x 3 b 4 b 5 c
+    )
+}
+
+stopped_run_goes_on_with_an_edited_list()
+{
+    new_run
+    : >ran
+    rm -f go_on
+    printf 'echo %s; echo %s >>ran\n' 0 0 1 1 >tasks.txt
+    echo 'until test -e go_on; do sleep 0.1; done' >>tasks.txt
+    "$sheaf" run --quiet --range-max 1 tasks.txt --dir "$dir" >printed 2>said &
+    local launcher=$!
+    wait_for 60 tasks_done_are "$dir" 2 || fail "does not run" || return 1
+    kill -KILL $launcher
+    no_process_is_left "$dir" || return 1
+    sed -i '3s/.*/echo mended/' tasks.txt
+    ran_is 0 1 || return 1
+    run tasks.txt || { cat said && fail "failed" || return 1; }
+    printed_is '0\n1\nmended\n'
+}
+
+failed_lines_of_an_edited_list_are_tried_again()
+{
+    new_run
+    : >ran
+    printf '%s\n' 'echo 0; echo 0 >>ran' 'echo 1 >>ran; exit 1' >tasks.txt
+    run --attempts 1 tasks.txt
+    status_is 1 && ran_is 0 1 || return 1
+    echo 'echo 2; echo 2 >>ran' >>tasks.txt
+    run --attempts 1 tasks.txt
+    status_is 1 && ran_is 1 2 || return 1
+    sed -i 2d tasks.txt
+    run --attempts 1 tasks.txt || { cat said && fail "failed" || return 1; }
+    printed_is '0\n2\n' && ran_is ''
+}
+
+inputs_of_one_command_may_change()
+{
+    new_run
+    : >ran
+    local command='echo {}; echo {} >>ran'
+    seq 3 | run --command "$command" - || { cat said && fail "failed" || return 1; }
+    seq 2 4 | run --command "$command" - || { cat said && fail "other lines" || return 1; }
+    printed_is '2\n3\n4\n' && ran_is 1 2 3 4 || return 1
+    new_run
+    command='echo {a}{b}; echo {a}{b} >>ran'
+    run -c "$command" -p a=1,2 -p b=x,y || { cat said && fail "failed" || return 1; }
+    ran_is 1x 1y 2x 2y || return 1
+    run -c "$command" -p a=2,3 -p b=x || { cat said && fail "another grid" || return 1; }
+    printed_is '2x\n3x\n' && ran_is 3x || return 1
+    rm -rf files && mkdir files && echo 1 >files/1 && echo 2 >files/2
+    new_run
+    : >ran
+    command='cat {}; echo {/} >>ran'
+    run -c "$command" -i 'files/*' || { cat said && fail "failed" || return 1; }
+    echo more >>files/1
+    echo 3 >files/3
+    run -c "$command" -i 'files/*' || { cat said && fail "other files" || return 1; }
+    printed_is '1\nmore\n2\n3\n' && ran_is 1 2 1 3 || return 1
+    new_run
+    command='echo {}; echo {} >>ran'
+    run -c "$command" -t 2 && run -c "$command" -t 3 || { cat said && fail "failed" || return 1; }
+    printed_is '0\n1\n2\n' && ran_is 0 1 2
+}
+
+changed_plugin_is_refused()
+{
+    new_run
+    cp "$TEST_PLUGINS/echo.so" changing.so
+    run changing.so --tasks 3 || { cat said && fail "failed" || return 1; }
+    run changing.so --tasks 4
+    status_is 2 && says 'earlier version of job changing'
+}
+
 for name in \
     some_tasks_run_alone \
     tasks_that_are_not_there_are_refused \
     failed_tasks_are_tried_again_on_request \
-    named_tasks_that_fail_make_a_failed_run; do
+    named_tasks_that_fail_make_a_failed_run \
+    edited_list_runs_what_is_new \
+    stopped_run_goes_on_with_an_edited_list \
+    failed_lines_of_an_edited_list_are_tried_again \
+    inputs_of_one_command_may_change \
+    changed_plugin_is_refused; do
     check $name $name
 done
 finish

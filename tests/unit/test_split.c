@@ -280,12 +280,12 @@ static void damaged_descriptor_is_malformed(void **state)
     byte_writer_close(&writer);
 }
 
-static void assert_next(struct split_walk *walk, const char *expected)
+static void assert_next(struct split_walk *walk, enum split_kind kind, const char *expected)
 {
     struct byte_reader input;
     struct byte_reader bytes;
     assert_int_equal(split_walk_next(walk, &input, NULL), 1);
-    assert_int_equal(split_materialize(SPLIT_FILES, input, NULL, &bytes, &error), 0);
+    assert_int_equal(split_materialize(kind, input, NULL, &bytes, &error), 0);
     assert_int_equal(bytes.size, strlen(expected));
     assert_memory_equal(bytes.data, expected, bytes.size);
 }
@@ -305,7 +305,7 @@ static void files_come_in_the_order_of_patterns_and_bytes(void **state)
     assert_true(split_walk_has_input(walk));
     static const char *const expected[] = {"z", "B.txt", "_.txt", "a.txt", "b.txt"};
     for (size_t i = 0; i < 5; i++)
-        assert_next(walk, scratch_path(&given.scratch, expected[i]).text);
+        assert_next(walk, SPLIT_FILES, scratch_path(&given.scratch, expected[i]).text);
     struct byte_reader input;
     assert_int_equal(split_walk_next(walk, &input, NULL), 0);
     split_walk_destroy(walk);
@@ -367,12 +367,12 @@ static void product_varies_its_last_axis_fastest(void **state)
     struct split split = {.kind = SPLIT_PRODUCT, .axes = axes, .axis_count = 2};
     struct split_walk *walk = walk_of(&split);
     assert_int_equal(split_walk_task_count(walk), 6);
-    assert_next(walk, "a=1\nb=x\n");
-    assert_next(walk, "a=1\nb=y z\n");
-    assert_next(walk, "a=1\nb==\n");
-    assert_next(walk, "a=2\nb=x\n");
-    assert_next(walk, "a=2\nb=y z\n");
-    assert_next(walk, "a=2\nb==\n");
+    assert_next(walk, SPLIT_PRODUCT, "a=1\nb=x\n");
+    assert_next(walk, SPLIT_PRODUCT, "a=1\nb=y z\n");
+    assert_next(walk, SPLIT_PRODUCT, "a=1\nb==\n");
+    assert_next(walk, SPLIT_PRODUCT, "a=2\nb=x\n");
+    assert_next(walk, SPLIT_PRODUCT, "a=2\nb=y z\n");
+    assert_next(walk, SPLIT_PRODUCT, "a=2\nb==\n");
     struct byte_reader input;
     assert_int_equal(split_walk_next(walk, &input, NULL), 0);
     assert_int_equal(split_walk_next(walk, &input, NULL), 0);
@@ -404,7 +404,7 @@ static void range_has_tasks_without_input(void **state)
     assert_int_equal(split_walk_task_count(walk), 3);
     assert_false(split_walk_has_input(walk));
     for (int i = 0; i < 3; i++)
-        assert_next(walk, "");
+        assert_next(walk, SPLIT_RANGE, "");
     struct byte_reader input;
     assert_int_equal(split_walk_next(walk, &input, NULL), 0);
     split_walk_destroy(walk);

@@ -1,0 +1,81 @@
+/* run_open.c - what the launcher and the master do alike to begin with. */
+#include "run_open.h"
+
+#include "run_identity.h"
+#include "run_job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A master that was just ended may still hold the lock when its successor starts; and one that
+ * must be asked to leave first gives its last words time to reach the others. */
+enum { LOCK_WAIT_MS = 5000, HANDOVER_WAIT_MS = 15000 };
+
+static int adapt(void *context, const char *path, struct sheaf_error *error)
+{
+    struct run_opening *opening = context;
+    int code = edit_run(path, opening->job, &opening->counts, error);
+    opening->was_edited = code == 0;
+    return code;
+}
+
+int run_open(struct run_opening *opening, struct run_directory **directory,
+             struct sheaf_error *error)
+{
+    const struct run_options *given = opening->options;
+    char *path = run_job_directory(given, opening->job->name);
+    struct run_directory_options options = {
+        .path = path,
+        .job_name = opening->job->name,
+        .is_fresh = given->is_fresh && !given->is_restart,
+        .is_forced = given->is_forced,
+        .lock_wait_ms = given->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
+        .takes_over = given->is_restart,
+        .adapt = adapt,
+        .adapt_context = opening,
+    };
+    job_command_identity(opening->job, options.commands);
+    int code = job_identity(opening->job, options.identity, error);
+    if (code == 0)
+        code = run_directory_open(&options, directory, error);
+    free(path);
+    return code;
+}
+
+/* What cannot be read is left to those who open the directory: they say what is wrong. */
+static bool is_edited(const struct run_opening *opening)
+{
+    struct run_identity identity;
+    unsigned char commands[JOB_IDENTITY_BYTES];
+    unsigned char job[JOB_IDENTITY_BYTES];
+    char *path = run_job_directory(opening->options, opening->job->name);
+    job_command_identity(opening->job, commands);
+    bool is_candidate = !opening->options->is_fresh && job_list_may_change(opening->job) &&
+                        run_identity_read(path, &identity, NULL) == 0 &&
+                        memcmp(identity.commands, commands, sizeof commands) == 0;
+    free(path);
+    return is_candidate && job_identity(opening->job, job, NULL) == 0 &&
+           memcmp(identity.job, job, sizeof job) != 0;
+}
+
+int run_open_edited(struct run_opening *opening, struct sheaf_error *error)
+{
+    if (!is_edited(opening))
+        return 0;
+    struct run_directory *directory;
+    int code = run_open(opening, &directory, error);
+    if (code == 0)
+        run_directory_close(directory);
+    return code;
+}
+
+void run_open_describe(const struct run_opening *opening, char *text, size_t size)
+{
+    const struct edit_counts *counts = &opening->counts;
+    snprintf(text, size,
+             "the list has changed: %" PRIu64 " of its %" PRIu64 " tasks are done, %" PRIu64
+             " that were done are in it no more",
+             counts->kept_count, counts->task_count, counts->gone_count);
+}
