@@ -57,7 +57,7 @@ static int open_hook(struct sheaf_context *context, void **local)
     const struct command_surroundings surroundings = {
         .command = &job->command,
         .task_count = sheaf_task_count(context),
-        .slot_number = (uint64_t)setup->slot + 1,
+        .slot_number = setup->slot_number,
         .core_count = sheaf_core_count(context),
     };
     struct command_runner *runner = memory_allocate_zeroed(1, sizeof *runner);
@@ -105,7 +105,7 @@ static int fill_template(struct command_runner *runner, const struct sheaf_task 
         .input = input,
         .named = runner->values.items,
         .task_number = task->index + 1,
-        .slot_number = (uint64_t)runner->setup->slot + 1,
+        .slot_number = runner->setup->slot_number,
     };
     return command_template_fill(runner->command, &values, &runner->words, error);
 }

@@ -19,6 +19,7 @@ struct command_setup {
     const char *run_dir; /* NULL: none */
     pid_t spawner;       /* names files, together with the slot */
     uint32_t slot;
+    uint32_t slot_number; /* on its host, from 1 */
 };
 
 /* Borrows a static. `run` emits a command_record. */

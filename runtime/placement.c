@@ -52,6 +52,12 @@ static struct usable_cores usable_cores_of(const struct topology *topology, bool
 
 /* ---- without needs: equal shares of the cores */
 
+static void number_slots(struct slot_place *places, uint32_t count, uint32_t before)
+{
+    for (uint32_t slot = 0; slot < count; slot++)
+        places[slot].number = before + slot + 1;
+}
+
 static void share_cores(const struct usable_cores *usable, const struct placement_request *request,
                         struct placement *placement)
 {
@@ -72,6 +78,11 @@ static void share_cores(const struct usable_cores *usable, const struct placemen
         for (uint32_t core = begin; core < end || core == begin; core++)
             CPU_OR(&places[slot].cpus, &places[slot].cpus, &usable->cores[first + core]);
     }
+    /* Where there are fewer cores than workers, each worker has one slot. */
+    uint32_t before = request->slot_count > 0                 ? slots * request->worker_index
+                      : request->worker_count > usable->count ? request->worker_index
+                                                              : first;
+    number_slots(places, slots, before);
     *placement = (struct placement){
         .slot_count = slots,
         .slots = places,
@@ -185,6 +196,8 @@ static void share_slots(const struct topology *topology, const struct placement_
         .slots = memory_copy(slots.places + first, share * sizeof *slots.places),
         .host_slot_count = slots.count,
     };
+    number_slots(placement->slots, share,
+                 request->slot_count > 0 ? request->slot_count * request->worker_index : first);
     free(slots.places);
 }
 

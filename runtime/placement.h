@@ -44,6 +44,7 @@ int topology_decode(struct byte_reader *reader, struct topology *topology,
 
 /* What one slot may use. */
 struct slot_place {
+    uint32_t number; /* from 1; no other slot of the host has it */
     cpu_set_t cpus;
     char gpus[SLOT_GPUS_BYTES]; /* for CUDA_VISIBLE_DEVICES; "" = the job asks for none */
 };

@@ -108,10 +108,12 @@ void slot_place_encode(const struct slot_place *place, struct byte_writer *write
 {
     cpu_set_encode(&place->cpus, writer);
     byte_writer_put_string(writer, place->gpus);
+    byte_writer_put_u32(writer, place->number);
 }
 
 void slot_place_decode(struct byte_reader *reader, struct slot_place *place)
 {
     cpu_set_decode(reader, &place->cpus);
     get_text(reader, place->gpus, sizeof place->gpus);
+    place->number = byte_reader_get_u32(reader);
 }

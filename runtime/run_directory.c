@@ -86,12 +86,38 @@ static int read_identity(const char *path, struct run_identity *identity, struct
     return code;
 }
 
+static bool is_zero(const unsigned char identity[RUN_DIRECTORY_IDENTITY_BYTES])
+{
+    for (size_t i = 0; i < RUN_DIRECTORY_IDENTITY_BYTES; i++)
+        if (identity[i] != 0)
+            return false;
+    return true;
+}
+
 static bool differs_in_list_alone(const struct run_directory_options *options,
                                   const struct run_identity *identity)
 {
-    static const unsigned char none[RUN_DIRECTORY_IDENTITY_BYTES];
-    return options->adapt != NULL && memcmp(options->commands, none, sizeof none) != 0 &&
-           memcmp(identity->commands, options->commands, sizeof none) == 0;
+    return options->adapt != NULL && !is_zero(options->commands) &&
+           memcmp(identity->commands, options->commands, sizeof identity->commands) == 0;
+}
+
+/* A command has the name of its program, and a program may be run in many ways. */
+static int refuse(const struct run_directory_options *options, const struct run_identity *identity,
+                  struct sheaf_error *error)
+{
+    bool is_same_name = strcmp(identity->job_name, options->job_name) == 0;
+    bool is_command = options->adapt != NULL && !is_zero(options->commands);
+    return sheaf_error_set(
+        error, SHEAF_ERROR_IDENTITY,
+        "%s holds the results of %s%.100s%s. Use --dir to keep both%s, --fresh to delete the old "
+        "results and start anew, or --force to keep the old results and go on from there",
+        options->path,
+        !is_same_name ? "another job, "
+        : is_command  ? "another command, also named "
+                      : "an earlier version of job ",
+        identity->job_name,
+        is_same_name && !is_command ? ": its plug-in, split or parameters have changed since" : "",
+        is_same_name && is_command ? " (a directory for each command)" : "");
 }
 
 /* Whether the job may use the directory: 1 with the identity that is there, 0 when there is none.
@@ -105,14 +131,7 @@ static int check_identity(const struct run_directory_options *options,
     if (memcmp(identity->job, options->identity, sizeof identity->job) == 0 ||
         differs_in_list_alone(options, identity))
         return 1;
-    bool is_same_name = strcmp(identity->job_name, options->job_name) == 0;
-    return sheaf_error_set(
-        error, SHEAF_ERROR_IDENTITY,
-        "%s holds the results of %s%.100s%s. Use --dir to keep both, --fresh to delete the old "
-        "results and start anew, or --force to keep the old results and go on from there",
-        options->path, is_same_name ? "an earlier version of job " : "another job, ",
-        identity->job_name,
-        is_same_name ? ": its plug-in, split or parameters have changed since" : "");
+    return refuse(options, identity, error);
 }
 
 static int make_directory(const char *path, struct sheaf_error *error)

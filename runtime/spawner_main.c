@@ -273,6 +273,7 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
         .run_dir = spawner->setup.run_dir,
         .spawner = spawner->process,
         .slot = command->slot,
+        .slot_number = command->place.number,
     };
     bool has_commands = spawner->setup.job.command.is_there;
     const struct executor_options options = {

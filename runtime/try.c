@@ -115,7 +115,7 @@ static int read_job(const struct try_options *options, struct trial *trial,
     if (code == 0)
         code = job_check(&trial->job, error);
     if (code == 0 && trial->job.command.is_there) {
-        trial->commands = (struct command_setup){.job = &trial->job};
+        trial->commands = (struct command_setup){.job = &trial->job, .slot_number = 1};
         trial->context.shared = &trial->commands;
         trial->table = command_plugin_table();
     } else if (code == 0)

@@ -40,7 +40,7 @@ inputs_come_on_standard_input()
         { cat said && fail "does not take more input" || return 1; }
     printed_is '1 1\n2 2\n3 3\n4 4\n' || return 1
     seq 4 | "$sheaf" run --quiet --command 'echo {#} {}' - --dir "$dir" >printed 2>said
-    [ $? = 2 ] && grep -q 'earlier version of job echo' said ||
+    [ $? = 2 ] && grep -q 'another command, also named echo. Use --dir to keep both' said ||
         { cat said && fail "another command, and not another job"; }
 }
 

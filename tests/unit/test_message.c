@@ -156,7 +156,7 @@ static void failure_brings_cause_and_text(void **state)
 static void welcome_brings_job_and_slots(void **state)
 {
     (void)state;
-    struct slot_place places[2] = {{.gpus = ""}, {.gpus = "2,3"}};
+    struct slot_place places[2] = {{.gpus = ""}, {.gpus = "2,3", .number = 6}};
     given_cpu(&places[0].cpus, 0);
     given_cpu(&places[1].cpus, 1);
     struct message welcome = {.kind = MESSAGE_WELCOME, .incarnation = 3};

@@ -326,6 +326,43 @@ static void this_host_has_a_core(void **state)
     topology_close(&topology);
 }
 
+/* No two slots of the host have the same number. */
+static void assert_numbers_differ(uint32_t cores, struct placement_request request)
+{
+    enum { NUMBERS_MAX = 4096 };
+    bool is_seen[NUMBERS_MAX] = {false};
+    for (uint32_t i = 0; i < request.worker_count; i++) {
+        request.worker_index = i;
+        struct placement placement = placed(cores, request);
+        for (uint32_t slot = 0; slot < placement.slot_count; slot++) {
+            uint32_t number = placement.slots[slot].number;
+            assert_in_range(number, 1, NUMBERS_MAX - 1);
+            assert_false(is_seen[number]);
+            is_seen[number] = true;
+        }
+        placement_close(&placement);
+    }
+}
+
+static void slots_of_a_host_have_numbers_of_their_own(void **state)
+{
+    (void)state;
+    for (uint32_t cores = 1; cores <= 12; cores++)
+        for (uint32_t workers = 1; workers <= 14; workers++)
+            for (uint32_t slots = 0; slots <= 5; slots++)
+                for (uint32_t needed = 0; needed <= 3; needed++)
+                    assert_numbers_differ(cores,
+                                          (struct placement_request){.worker_count = workers,
+                                                                     .slot_count = slots,
+                                                                     .has_master = true,
+                                                                     .needs = {.cores = needed}});
+    struct placement placement = placed(
+        4, (struct placement_request){.worker_index = 1, .worker_count = 2, .has_master = true});
+    assert_int_equal(placement.slots[0].number, 3);
+    assert_int_equal(placement.slots[1].number, 4);
+    placement_close(&placement);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +381,7 @@ int main(void)
         cmocka_unit_test(gpus_are_found_in_the_order_of_the_bus),
         cmocka_unit_test(only_gpus_that_the_batch_system_gave_are_used),
         cmocka_unit_test(this_host_has_a_core),
+        cmocka_unit_test(slots_of_a_host_have_numbers_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
