@@ -316,6 +316,29 @@ static int run_hook(struct sheaf_context *context, const struct sheaf_task *task
     return status;
 }
 
+int command_plugin_type(const struct command_setup *setup, const struct sheaf_task *task,
+                        char **text, struct sheaf_error *error)
+{
+    struct command_runner runner = {.setup = setup};
+    int code = 0;
+    job_command_values_init(&runner.values, setup->job);
+    if (setup->job->command.text != NULL)
+        code = job_command_parse(setup->job, &runner.command, error);
+    if (code == 0)
+        code = runner.command != NULL ? fill_template(&runner, task, error)
+                                      : fill_line(&runner, task, error);
+    if (code == 0) {
+        point_to_arguments(&runner);
+        *text = type_command(&runner);
+    }
+    command_template_destroy(runner.command);
+    job_command_values_close(&runner.values);
+    command_words_close(&runner.words);
+    byte_writer_close(&runner.line);
+    free(runner.arguments);
+    return code;
+}
+
 const struct sheaf_plugin *command_plugin_table(void)
 {
     static const struct sheaf_plugin table = {

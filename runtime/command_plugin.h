@@ -22,6 +22,10 @@ struct command_setup {
     uint32_t slot_number; /* on its host, from 1 */
 };
 
+/* The command of a task in words that can be typed; the task is not run. The caller owns *text. */
+int command_plugin_type(const struct command_setup *setup, const struct sheaf_task *task,
+                        char **text, struct sheaf_error *error);
+
 /* Borrows a static. `run` emits a command_record. */
 const struct sheaf_plugin *command_plugin_table(void);
 

@@ -33,6 +33,7 @@ struct edit {
     struct byte_writer group;
     struct range group_range;
     struct edit_counts counts;
+    struct range_set *done; /* takes the new indices of what is done; NULL: nobody wants them */
 };
 
 /* ---- the old run ---- */
@@ -220,7 +221,10 @@ static void count(struct edit *edit)
         for (uint64_t task = done.first; task < range_end(done); task++) {
             if (range_set_contains(state_failed(edit->state), (struct range){task, 1}))
                 continue;
-            bool is_kept = edit_plan_target(&edit->plan, task) != EDIT_PLAN_GONE;
+            uint64_t target = edit_plan_target(&edit->plan, task);
+            bool is_kept = target != EDIT_PLAN_GONE;
+            if (is_kept && edit->done != NULL)
+                range_set_add(edit->done, (struct range){target, 1});
             edit->counts.kept_count += is_kept;
             edit->counts.gone_count += !is_kept;
         }
@@ -278,16 +282,14 @@ int edit_run(const char *dir, const struct job *job, struct edit_counts *counts,
     return code;
 }
 
-int edit_count(const char *dir, const struct job *job, struct edit_counts *counts,
-               struct sheaf_error *error)
+int edit_find_done(const char *dir, const struct job *job, struct range_set *done,
+                   struct sheaf_error *error)
 {
-    struct edit edit = {.job = job, .dir = dir, .state = state_create()};
+    struct edit edit = {.job = job, .dir = dir, .state = state_create(), .done = done};
     struct fact_job_accepted accepted = {0};
     int code = open_old(&edit, error);
     if (code == 0)
         code = compare(&edit, &accepted, error);
-    if (code == 0)
-        *counts = edit.counts;
     close_edit(&edit);
     return code;
 }

@@ -3,6 +3,7 @@
 #define SHEAF_EDIT_H
 
 #include "../jobs/job.h"
+#include "../scheduler/range_set.h"
 
 /* What became of the old list. */
 struct edit_counts {
@@ -18,8 +19,8 @@ struct edit_counts {
 int edit_run(const char *dir, const struct job *job, struct edit_counts *counts,
              struct sheaf_error *error);
 
-/* The same figures, of what would be: nothing is changed. */
-int edit_count(const char *dir, const struct job *job, struct edit_counts *counts,
-               struct sheaf_error *error);
+/* Adds the tasks of the list as it is now that are done: nothing is changed. */
+int edit_find_done(const char *dir, const struct job *job, struct range_set *done,
+                   struct sheaf_error *error);
 
 #endif

@@ -5,6 +5,7 @@
 #include "../scheduler/scheduler.h"
 #include "clock.h"
 #include "command_line.h"
+#include "dry_run.h"
 #include "host_probe.h"
 #include "launch.h"
 #include "master.h"
@@ -93,12 +94,45 @@ static int store_input(struct launcher *launcher, struct sheaf_error *error)
     const struct run_options *options = launcher->options;
     if (options->job_path == NULL || strcmp(options->job_path, "-") != 0)
         return 0;
+    if (options->is_dry) {
+        char dir[] = "/tmp/sheaf-dry-run-XXXXXX";
+        if (mkdtemp(dir) == NULL)
+            return sheaf_error_set_errno(error, errno, "cannot make a directory in /tmp");
+        int code = stored_input_write(dir, STDIN_FILENO, &launcher->stored_input, error);
+        if (code != 0)
+            rmdir(dir);
+        return code;
+    }
     char *name = run_job_name_of_input(options);
     char *dir = run_job_directory(options, name);
     int code = stored_input_write(dir, STDIN_FILENO, &launcher->stored_input, error);
     free(name);
     free(dir);
     return code;
+}
+
+/* A dry run leaves nothing. */
+static void forget_input(struct launcher *launcher)
+{
+    if (launcher->options->is_dry && launcher->stored_input != NULL) {
+        unlink(launcher->stored_input);
+        *strrchr(launcher->stored_input, '/') = '\0';
+        rmdir(launcher->stored_input);
+    }
+    free(launcher->stored_input);
+}
+
+static int tell_only(const struct launcher *launcher, struct sheaf_error *error)
+{
+    const struct mpirun_layout layout = mpirun_layout_choose(
+        launcher->options, host_list_usable_count(&launcher->hosts), launcher->core_count);
+    const struct dry_run_options options = {
+        .options = launcher->options,
+        .job = &launcher->job,
+        .hosts = &launcher->hosts,
+        .ranks = layout.ranks,
+    };
+    return dry_run(&options, error);
 }
 
 /* Here there is time for it: no worker waits for this process. */
@@ -380,11 +414,13 @@ int launcher_run(const struct run_options *options, struct sheaf_error *error)
         return code;
     code = stop_request_open(&launcher.stop, error);
     if (code != 0) {
-        free(launcher.stored_input);
+        forget_input(&launcher);
         return code;
     }
     code = prepare(&launcher, error);
-    if (code != 0)
+    if (code == 0 && options->is_dry)
+        code = tell_only(&launcher, error);
+    if (code != 0 || options->is_dry)
         goto out;
     progress_display_init(&launcher.display, STDERR_FILENO, options->is_quiet);
     code = follow_edits(&launcher, error);
@@ -395,7 +431,7 @@ int launcher_run(const struct run_options *options, struct sheaf_error *error)
 out:
     stop_request_close(&launcher.stop);
     free(launcher.program);
-    free(launcher.stored_input);
+    forget_input(&launcher);
     free(launcher.dir);
     host_list_close(&launcher.hosts);
     job_close(&launcher.job);

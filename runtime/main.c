@@ -39,6 +39,9 @@ static int run_command(int argc, char **argv)
     int status = 0;
     if (options.wants_help)
         options_print_help(stdout);
+    else if (options.is_dry && session_is_under_mpi())
+        status = sheaf_error_set(&error, SHEAF_ERROR_USAGE,
+                                 "--dry-run starts no rank: leave mpirun out");
     else if (session_is_under_mpi())
         status = rank_main(&options);
     else

@@ -203,18 +203,11 @@ void master_tell_start(struct master *master, bool is_new)
 void master_tell_placement(struct master *master, uint32_t rank)
 {
     const struct member *member = &master->members[rank];
-    char text[1024];
-    int length =
-        snprintf(text, sizeof text, "worker %u on %s, process %u%s:", rank, member->topology.host,
-                 member->process_id, member->placement.is_shared ? ", cores shared" : "");
-    for (uint32_t i = 0; i < member->placement.slot_count && length < (int)sizeof text; i++) {
-        char cpus[256];
-        const struct slot_place *place = &member->placement.slots[i];
-        cpu_set_describe(&place->cpus, cpus, sizeof cpus);
-        length += snprintf(text + length, sizeof text - (size_t)length, " slot %u = cpu %s%s%s;", i,
-                           cpus, place->gpus[0] != '\0' ? ", gpu " : "", place->gpus);
-    }
-    master_tell(master, CONTROL_INFO, "%s", text);
+    char slots[1024];
+    placement_describe(&member->placement, slots, sizeof slots);
+    master_tell(master, CONTROL_INFO, "worker %u on %s, process %u%s:%s", rank,
+                member->topology.host, member->process_id,
+                member->placement.is_shared ? ", cores shared" : "", slots);
 }
 
 void master_tell_shortage(struct master *master, uint32_t rank)

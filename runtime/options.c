@@ -78,6 +78,9 @@ static const struct option_entry option_table[] = {
     OPTION(FLAG, 0, "fresh", NULL, "first delete what an earlier run left", AT(is_fresh), 0, 0),
     OPTION(FLAG, 0, "force", NULL, "continue although the job has changed", AT(is_forced), 0, 0),
 
+    OPTION(FLAG, 0, "dry-run", NULL, "say what would run, and where; run nothing", AT(is_dry), 0,
+           0),
+
     HEADING("Where to run it"),
     OPTION(COUNT_32, 'n', "ranks", "N", "number of ranks, master included, as for mpirun",
            AT(ranks), 1, RANKS_MAX),

@@ -34,6 +34,7 @@ struct run_options {
     bool retries_failed; /* what failed for good is tried again */
     const char *only;    /* a list of tasks: no others are run; NULL = all are */
     bool shows_placement;
+    bool is_dry; /* says what would run, and runs nothing */
     bool is_quiet;
     bool is_verbose;
     bool wants_help;

@@ -213,6 +213,19 @@ void placement_make(const struct topology *topology, struct placement_request re
         share_slots(topology, &request, placement);
 }
 
+void placement_describe(const struct placement *placement, char *text, size_t text_size)
+{
+    size_t length = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < placement->slot_count && length < text_size; i++) {
+        char cpus[256];
+        const struct slot_place *place = &placement->slots[i];
+        cpu_set_describe(&place->cpus, cpus, sizeof cpus);
+        length += (size_t)snprintf(text + length, text_size - length, " slot %u = cpu %s%s%s;", i,
+                                   cpus, place->gpus[0] != '\0' ? ", gpu " : "", place->gpus);
+    }
+}
+
 void placement_close(struct placement *placement)
 {
     free(placement->slots);

@@ -78,6 +78,8 @@ void placement_close(struct placement *placement);
 
 void slot_place_encode(const struct slot_place *place, struct byte_writer *writer);
 void slot_place_decode(struct byte_reader *reader, struct slot_place *place);
+/* " slot 0 = cpu 0-3, gpu 1; slot 1 = ..." into text. */
+void placement_describe(const struct placement *placement, char *text, size_t text_size);
 /* "0-3,8" into text; returns the length, like snprintf. */
 int cpu_set_describe(const cpu_set_t *cpus, char *text, size_t text_size);
 

@@ -339,6 +339,23 @@ static int prepare(const struct run_directory_options *options, struct run_direc
     return code;
 }
 
+int run_directory_look(const struct run_directory_options *options, bool *is_known, bool *is_edited,
+                       struct sheaf_error *error)
+{
+    struct run_identity identity;
+    *is_known = false;
+    *is_edited = false;
+    if (access(options->path, F_OK) != 0)
+        return 0;
+    int found = check_identity(options, &identity, error);
+    if (found < 0)
+        return found;
+    *is_known = found == 1;
+    *is_edited = found == 1 && !options->is_fresh && differs_in_list_alone(options, &identity) &&
+                 memcmp(identity.job, options->identity, sizeof identity.job) != 0;
+    return 0;
+}
+
 int run_directory_make(const char *path, struct sheaf_error *error)
 {
     int code = make_directory(path, error);

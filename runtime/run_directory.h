@@ -53,6 +53,10 @@ int run_directory_make(const char *path, struct sheaf_error *error);
  * The lock goes with the open file, so fork nothing afterwards that outlives this process. */
 int run_directory_open(const struct run_directory_options *options,
                        struct run_directory **directory, struct sheaf_error *error);
+/* What open would find, without changing anything: whether there is a run of the job, or, then
+ * alone, one of an earlier version of its list. IDENTITY as open. */
+int run_directory_look(const struct run_directory_options *options, bool *is_known, bool *is_edited,
+                       struct sheaf_error *error);
 /* Releases the lock and frees. */
 void run_directory_close(struct run_directory *directory);
 

@@ -20,6 +20,10 @@ int run_open(struct run_opening *opening, struct run_directory **directory,
 /* When the list of a job was edited since its last run: does the same, and closes the directory
  * again. For whoever has the time: a launcher, before it starts a master. */
 int run_open_edited(struct run_opening *opening, struct sheaf_error *error);
+/* Which tasks of the job are done and which failed for good, where it is to run; changes nothing.
+ * IDENTITY as run_open. */
+int run_open_look(const struct run_opening *opening, struct range_set *done,
+                  struct range_set *failed, struct sheaf_error *error);
 /* One line of what was done. */
 void run_open_describe(const struct run_opening *opening, char *text, size_t size);
 

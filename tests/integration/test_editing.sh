@@ -178,6 +178,37 @@ inputs_of_one_command_may_change()
     printed_is '0\n1\n2\n' && ran_is 0 1 2
 }
 
+dry_run_tells_and_makes_nothing()
+{
+    mkdir -p dry && cd dry || return 1
+    printf 'a b\n\n$(touch x)\n' |
+        "$sheaf" run --dry-run -c 'echo {#} {}' - >../printed 2>../said ||
+        { cat ../said && fail "failed" || return 1; }
+    [ -z "$(ls -A)" ] || fail "something was made" || return 1
+    cd .. || return 1
+    printed_is "echo 1 'a b'\\necho 2 ''\\necho 3 '\$(touch x)'\\n" || return 1
+    says 'in echo.sheaf: 3 tasks, of which 0 are done and 0 have failed; 3 would run' &&
+        says '^sheaf: worker 1 on .*: slot 0 = cpu '
+}
+
+dry_run_knows_what_is_done()
+{
+    new_run
+    : >ran
+    printf '%s\n' 'echo 0' false 'echo 2' >tasks.txt
+    run --attempts 1 tasks.txt
+    status_is 1 || return 1
+    run --dry-run tasks.txt || { cat said && fail "failed" || return 1; }
+    printed_is '' && says '3 tasks, of which 2 are done and 1 have failed; 0 would run' || return 1
+    run --dry-run --retry-failed --only 0-1 tasks.txt && printed_is 'false\n' || return 1
+    printf '%s\n' 'echo 2' 'echo x >>ran' 'echo 0' >tasks.txt
+    cp "$dir/identity" before
+    run --dry-run tasks.txt && printed_is 'echo x >>ran\n' && says '1 would run' || return 1
+    cmp before "$dir/identity" && ran_is '' || fail "something was done" || return 1
+    run --dry-run -c 'echo {}' tasks.txt
+    status_is 2 && says 'Use --dir to keep both'
+}
+
 changed_plugin_is_refused()
 {
     new_run
@@ -196,6 +227,8 @@ for name in \
     stopped_run_goes_on_with_an_edited_list \
     failed_lines_of_an_edited_list_are_tried_again \
     inputs_of_one_command_may_change \
+    dry_run_tells_and_makes_nothing \
+    dry_run_knows_what_is_done \
     changed_plugin_is_refused; do
     check $name $name
 done

@@ -1,0 +1,177 @@
+/* dry_run.c - goes through a job as a run would, and only tells. */
+#include "dry_run.h"
+
+#include "../jobs/split.h"
+#include "../jobs/task_list.h"
+#include "command_plugin.h"
+#include "placement.h"
+#include "run_job.h"
+#include "run_open.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct dry_run {
+    const struct dry_run_options *options;
+    struct range_set done;   /* with what failed */
+    struct range_set failed; /* for good, and not to be tried again */
+    struct range_set only;
+    uint64_t task_count;
+    uint64_t run_count; /* tasks that would run */
+};
+
+static int read_selection(struct dry_run *dry, struct sheaf_error *error)
+{
+    const char *only = dry->options->options->only;
+    struct task_list list = {0};
+    int code = only != NULL ? task_list_parse(only, &list, error) : 0;
+    for (size_t i = 0; i < list.count; i++)
+        range_set_add(&dry->only, list.ranges[i]);
+    task_list_close(&list);
+    return code;
+}
+
+static bool would_run(const struct dry_run *dry, uint64_t task)
+{
+    const struct run_options *options = dry->options->options;
+    const struct range one = {task, 1};
+    if (options->only != NULL && !range_set_contains(&dry->only, one))
+        return false;
+    return !range_set_contains(&dry->done, one) ||
+           (options->retries_failed && range_set_contains(&dry->failed, one));
+}
+
+static int print_command(const struct dry_run *dry, uint64_t task, struct byte_reader stored,
+                         struct sheaf_error *error)
+{
+    const struct job *job = dry->options->job;
+    const struct command_setup setup = {.job = job, .slot_number = 1};
+    struct byte_writer scratch = {0};
+    struct byte_reader input = {0};
+    char *text;
+    int code = job->split.kind == SPLIT_RANGE
+                   ? 0
+                   : split_materialize(job->split.kind, stored, &scratch, &input, error);
+    const struct sheaf_task named = {.index = task, .input = {input.data, input.size}};
+    if (code == 0)
+        code = command_plugin_type(&setup, &named, &text, error);
+    byte_writer_close(&scratch);
+    if (code != 0)
+        return code;
+    puts(text);
+    free(text);
+    return 0;
+}
+
+static int print_tasks(struct dry_run *dry, struct sheaf_error *error)
+{
+    const struct job *job = dry->options->job;
+    struct split_walk *walk;
+    int code = split_walk_create(&job->split, &walk, error);
+    if (code != 0)
+        return code;
+    dry->task_count = split_walk_task_count(walk);
+    struct byte_reader input;
+    struct range beyond;
+    if (range_set_find_from(&dry->only, dry->task_count, &beyond))
+        code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--only: there is no task %" PRIu64 ": the job has %" PRIu64
+                               " tasks, from 0",
+                               beyond.first, dry->task_count);
+    for (uint64_t task = 0;
+         code == 0 && job->command.is_there && (code = split_walk_next(walk, &input, error)) == 1;
+         task++) {
+        bool is_to_run = would_run(dry, task);
+        dry->run_count += is_to_run;
+        code = is_to_run ? print_command(dry, task, input, error) : 0;
+    }
+    split_walk_destroy(walk);
+    return code;
+}
+
+static void say_tasks(const struct dry_run *dry)
+{
+    const struct dry_run_options *options = dry->options;
+    char *dir = run_job_directory(options->options, options->job->name);
+    uint64_t done = dry->done.task_count - dry->failed.task_count;
+    fprintf(stderr, "sheaf: in %s: ", dir);
+    if (options->job->split.kind == SPLIT_PLUGIN)
+        fprintf(stderr, "the plug-in names the tasks; %" PRIu64 " are done\n", done);
+    else if (options->job->command.is_there)
+        fprintf(stderr,
+                "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64
+                " have failed; %" PRIu64 " would run\n",
+                dry->task_count, done, dry->failed.task_count, dry->run_count);
+    else
+        fprintf(stderr,
+                "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64 " have failed\n",
+                dry->task_count, done, dry->failed.task_count);
+    free(dir);
+}
+
+static int say_slots_here(const struct dry_run *dry, struct sheaf_error *error)
+{
+    const struct dry_run_options *options = dry->options;
+    struct topology topology;
+    int code = topology_discover(&topology, error);
+    if (code != 0)
+        return code;
+    struct placement_request request = {
+        .worker_count = options->ranks > 1 ? options->ranks - 1 : 1,
+        .slot_count = options->options->slots_per_worker,
+        .has_master = true,
+        .needs = options->job->resources,
+    };
+    for (; request.worker_index < request.worker_count; request.worker_index++) {
+        char slots[1024];
+        struct placement placement;
+        placement_make(&topology, request, &placement);
+        placement_describe(&placement, slots, sizeof slots);
+        fprintf(stderr, "sheaf: worker %u on %s%s:%s\n",
+                request.worker_index + (options->ranks > 1), topology.host,
+                placement.is_shared ? ", cores shared" : "",
+                placement.slot_count > 0 ? slots : " no slot: it can hold no task");
+        placement_close(&placement);
+    }
+    topology_close(&topology);
+    return 0;
+}
+
+/* What cores another host has is known once a worker runs there. */
+static int say_slots(const struct dry_run *dry, struct sheaf_error *error)
+{
+    const struct host_list *hosts = dry->options->hosts;
+    if (hosts->count == 0 && hosts->unnamed_count == 0)
+        return say_slots_here(dry, error);
+    fprintf(stderr, "sheaf: %u ranks on", dry->options->ranks);
+    for (size_t i = 0; i < hosts->count; i++)
+        fprintf(stderr, " %s", hosts->hosts[i].name);
+    if (hosts->unnamed_count > 0)
+        fprintf(stderr, " %u hosts", hosts->unnamed_count);
+    if (dry->options->options->slots_per_worker > 0)
+        fprintf(stderr, ", %u slots in each worker\n", dry->options->options->slots_per_worker);
+    else
+        fprintf(stderr, ", as many slots on each as its cores, memory and GPUs allow\n");
+    return 0;
+}
+
+int dry_run(const struct dry_run_options *options, struct sheaf_error *error)
+{
+    struct dry_run dry = {.options = options};
+    const struct run_opening opening = {.options = options->options, .job = options->job};
+    int code = run_open_look(&opening, &dry.done, &dry.failed, error);
+    if (code == 0)
+        code = read_selection(&dry, error);
+    if (code == 0 && options->job->split.kind != SPLIT_PLUGIN)
+        code = print_tasks(&dry, error);
+    if (code == 0) {
+        fflush(stdout);
+        say_tasks(&dry);
+        code = say_slots(&dry, error);
+    }
+    range_set_close(&dry.done);
+    range_set_close(&dry.failed);
+    range_set_close(&dry.only);
+    return code;
+}
