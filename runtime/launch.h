@@ -10,6 +10,7 @@
 struct launch_options {
     const struct run_options *options;
     char *const *arguments; /* of mpirun */
+    int *mark;              /* of run_directory_mark_launcher, made when a master has started */
     const char *dir;        /* the run directory, which need not be there yet */
     const char *job_name;
     struct progress_display *display;

@@ -51,6 +51,7 @@ struct launcher {
     char *stored_input;  /* a list from standard input; NULL: none */
     struct progress_display display;
     struct stop_request stop;
+    int mark;                 /* in the run directory: this launcher is there; -1: not yet */
     bool was_started;         /* a master has held the run directory */
     bool has_tasks_done;      /* `tasks_done` is known */
     uint64_t tasks_done;      /* the most that any master reported */
@@ -241,6 +242,7 @@ static int launch_on(struct launcher *launcher, const char *host, struct launch_
     struct launch_options options = {
         .options = launcher->options,
         .arguments = arguments,
+        .mark = &launcher->mark,
         .dir = launcher->dir,
         .job_name = launcher->job.name,
         .display = &launcher->display,
@@ -406,7 +408,7 @@ static int conclude(struct launcher *launcher, const struct launch_result *resul
 
 int launcher_run(const struct run_options *options, struct sheaf_error *error)
 {
-    struct launcher launcher = {.options = options};
+    struct launcher launcher = {.options = options, .mark = -1};
     struct launch_result result;
     /* First, so that Ctrl-C ends the reading of a terminal at once. */
     int code = store_input(&launcher, error);
@@ -429,6 +431,8 @@ int launcher_run(const struct run_options *options, struct sheaf_error *error)
     if (code >= 0)
         code = conclude(&launcher, &result, code);
 out:
+    if (launcher.mark >= 0)
+        close(launcher.mark);
     stop_request_close(&launcher.stop);
     free(launcher.program);
     forget_input(&launcher);

@@ -64,6 +64,7 @@ void master_destroy(struct master *master)
         return;
     close_journal(master);
     publisher_destroy(master->publisher);
+    exporter_destroy(master->exporter);
     master_split_close(master);
     if (master->inputs != NULL)
         input_store_close(master->inputs);
@@ -271,6 +272,8 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
     look_for_handover(master);
     bool did_something = master_split_continue(master);
     if (!master->is_over && master_perform_effects(master))
+        did_something = true;
+    if (!master->is_over && master_export(master))
         did_something = true;
     master_pay_credit(master);
     send_pings(master);

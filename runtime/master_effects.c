@@ -345,6 +345,11 @@ static bool perform(struct master *master, const struct effect *effect)
     case EFFECT_PUBLISH:
         return publish(master);
     case EFFECT_END:
+        /* What is stopped is written by the run that continues. */
+        if (effect->end != RUN_END_STOPPED && master_export(master))
+            return false;
+        if (master->is_over) /* it cannot be written */
+            return true;
         if (master->output_path == NULL &&
             (effect->end == RUN_END_DONE || effect->end == RUN_END_TASKS_FAILED))
             choose_output_path(master); /* published by an earlier run */

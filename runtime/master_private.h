@@ -5,6 +5,7 @@
 #include "../jobs/split.h"
 #include "../scheduler/scheduler.h"
 #include "control.h"
+#include "exporter.h"
 #include "failure_log.h"
 #include "input_store.h"
 #include "journal.h"
@@ -58,8 +59,9 @@ struct master {
     struct splitting splitting;
     struct input_store *inputs; /* NULL while, or because, tasks have none */
     struct publisher *publisher;
-    char *output_path;      /* where the result is written */
-    struct member *members; /* one a rank */
+    struct exporter *exporter; /* NULL: nobody wants more than the output */
+    char *output_path;         /* where the result is written */
+    struct member *members;    /* one a rank */
     TAILQ_HEAD(, member) owed;
     uint32_t node_count;
     uint64_t now_ns;
@@ -103,6 +105,11 @@ void master_describe_selection(const struct master *master, char *text, size_t s
 /* master_messages.c: tells workers how much of what they sent was taken in. While the journal is
  * behind nobody is told, and so nobody produces more. */
 void master_pay_credit(struct master *master);
+
+/* master_export.c */
+int master_export_open(struct master *master, struct sheaf_error *error);
+/* Writes for others what is done. True while there is more. */
+bool master_export(struct master *master);
 
 /* master_effects.c: performs what is due. True when anything was performed. */
 bool master_perform_effects(struct master *master);

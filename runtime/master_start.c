@@ -151,6 +151,8 @@ int master_create(const struct run_options *options, struct master_job *job,
     if (code == 0)
         code = open_journal(master, &is_new, error);
     if (code == 0)
+        code = master_export_open(master, error);
+    if (code == 0)
         code = start(master, is_new, error);
     if (code < 0) {
         master_destroy(master);

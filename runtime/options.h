@@ -31,8 +31,10 @@ struct run_options {
     uint64_t walltime_ns; /* from the start; 0 = as the batch system says */
     bool is_fresh;
     bool is_forced;
-    bool retries_failed; /* what failed for good is tried again */
-    const char *only;    /* a list of tasks: no others are run; NULL = all are */
+    bool retries_failed;    /* what failed for good is tried again */
+    const char *output_dir; /* takes a file a task; NULL = none does */
+    const char *log_path;   /* takes a line a task; NULL = none does */
+    const char *only;       /* a list of tasks: no others are run; NULL = all are */
     bool shows_placement;
     bool is_dry; /* says what would run, and runs nothing */
     bool is_quiet;

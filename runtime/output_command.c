@@ -5,18 +5,26 @@
 #include "../jobs/task_list.h"
 #include "../scheduler/memory.h"
 #include "../scheduler/state.h"
+#include "../scheduler/scheduler.h"
+#include "clock.h"
 #include "failed_output.h"
+#include "job_log.h"
 #include "journal.h"
 #include "run_directory.h"
 #include "run_identity.h"
+#include "status.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { EXIT_INCOMPLETE = 1, VIEWS_MAX = 10 };
+enum { EXIT_INCOMPLETE = 1, VIEWS_MAX = 10, LOOK_SHARE = 4 };
+
+#define PAUSE_NS_MIN (200 * SHEAF_NS_PER_MS)
 
 static const char usage[] =
     "Usage: sheaf output [options] DIR\n\n"
@@ -24,6 +32,7 @@ static const char usage[] =
     "  --task LIST    only these tasks, such as 3-10,17 (from 0)\n"
     "  --stderr       what they wrote to standard error\n"
     "  --failed       the last attempts of tasks that failed for good, instead of the others\n"
+    "  --follow       goes on until the job ends, in the order of the tasks\n"
     "  --joblog       a line for each task, as GNU parallel's --joblog\n";
 
 struct output_options {
@@ -32,6 +41,7 @@ struct output_options {
     bool is_stderr;
     bool is_failed;
     bool is_log;
+    bool is_following;
 };
 
 /* All that is read of a run. */
@@ -47,10 +57,13 @@ struct run_view {
 
 static int parse(int argc, char **argv, struct output_options *options, struct sheaf_error *error)
 {
-    static const struct option names[] = {
-        {"task", required_argument, NULL, 't'}, {"stderr", no_argument, NULL, 'e'},
-        {"failed", no_argument, NULL, 'f'},     {"joblog", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"task", required_argument, NULL, 't'},
+                                          {"stderr", no_argument, NULL, 'e'},
+                                          {"failed", no_argument, NULL, 'f'},
+                                          {"joblog", no_argument, NULL, 'l'},
+                                          {"follow", no_argument, NULL, 'w'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     optind = 0; /* glibc: start anew */
     opterr = 0;
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -69,6 +82,9 @@ static int parse(int argc, char **argv, struct output_options *options, struct s
         case 'l':
             options->is_log = true;
             break;
+        case 'w':
+            options->is_following = true;
+            break;
         case 'h':
             return 1;
         default:
@@ -83,30 +99,19 @@ static int parse(int argc, char **argv, struct output_options *options, struct s
     if (optind + 1 != argc)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "name one run directory (`sheaf output --help` says more)");
+    if (options->is_following && options->tasks.count > 0)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--follow prints all tasks in order: leave --task or --follow out");
     options->dir = argv[optind];
     return 0;
 }
 
 /* ---- printing ---- */
 
-/* Seq Host Starttime JobRuntime Send Receive Exitval Signal Command. */
-static void print_log_line(const struct command_record *record)
-{
-    printf("%" PRIu64 "\t%.*s\t%" PRIu64 ".%03u\t%" PRIu64 ".%03u\t0\t%zu\t%" PRId32 "\t%" PRId32
-           "\t",
-           record->task + 1, (int)record->host_bytes, record->host, record->start_unix_us / 1000000,
-           (unsigned)(record->start_unix_us / 1000 % 1000), record->duration_us / 1000000,
-           (unsigned)(record->duration_us / 1000 % 1000), record->out_bytes, record->exit_status,
-           record->signal);
-    for (size_t i = 0; i < record->command_bytes; i++)
-        putchar(strchr("\n\t", record->command[i]) != NULL ? ' ' : record->command[i]);
-    putchar('\n');
-}
-
 static void print_record(const struct run_view *view, const struct command_record *record)
 {
     if (view->options->is_log)
-        print_log_line(record);
+        job_log_add(stdout, record);
     else if (view->options->is_stderr)
         fwrite(record->err, 1, record->err_bytes, stdout);
     else
@@ -217,13 +222,79 @@ static int print_range_of_run(struct run_view *view, const char *journal, struct
     return code;
 }
 
+/* ---- following ---- */
+
+/* Reads what is new and prints what comes next in order. */
+static int print_news(struct run_view *view, const char *journal, struct sheaf_error *error)
+{
+    failed_outputs_close(view->failed);
+    view->failed = NULL;
+    int code = open_view(view, journal, error);
+    if (code == 0)
+        code = failed_outputs_read(view->options->dir, &view->failed, error);
+    struct range next;
+    uint64_t task = view->next_task;
+    if (code == 0 && range_set_find_from(state_done(view->state), task, &next) &&
+        next.first == task)
+        code = print_range_of_run(view, journal, next, error);
+    return code;
+}
+
+static bool is_all_printed(const struct run_view *view)
+{
+    const struct fact_job_accepted *job = state_job(view->state);
+    return job != NULL && view->next_task == job->task_count;
+}
+
+/* Waits while the run goes on and has done nothing more. A look at the journal of a large run takes
+ * its time, which the run may lack. */
+static void await_news(const struct run_view *view, uint64_t look_ns)
+{
+    struct status before = {0};
+    struct status now = {0};
+    uint64_t pause_ns = LOOK_SHARE * look_ns > PAUSE_NS_MIN ? LOOK_SHARE * look_ns : PAUSE_NS_MIN;
+    const struct timespec pause = {.tv_sec = (time_t)(pause_ns / SHEAF_NS_PER_S),
+                                   .tv_nsec = (long)(pause_ns % SHEAF_NS_PER_S)};
+    status_read(view->options->dir, &before, NULL);
+    do {
+        nanosleep(&pause, NULL);
+        status_read(view->options->dir, &now, NULL);
+    } while (now.tasks_done == before.tasks_done && now.incarnation == before.incarnation &&
+             run_directory_is_alive(view->options->dir));
+}
+
+static int follow(struct run_view *view, const char *journal, struct sheaf_error *error)
+{
+    if (view->options->is_log)
+        job_log_begin(stdout);
+    for (;;) {
+        /* Asked first: what was done before the end is then in the journal. */
+        bool is_alive = run_directory_is_alive(view->options->dir);
+        uint64_t start_ns = clock_monotonic_ns();
+        int code = print_news(view, journal, error);
+        if (fflush(stdout) != 0 && code == 0)
+            code = sheaf_error_set_errno(error, errno, "cannot write to standard output");
+        if (code != 0 || is_all_printed(view))
+            return code;
+        if (!is_alive)
+            break;
+        await_news(view, clock_monotonic_ns() - start_ns);
+    }
+    fprintf(stderr,
+            "sheaf: nothing goes on in %s any more, and task %" PRIu64
+            " is not done (`sheaf status %s` says more; the same `sheaf run` continues)\n",
+            view->options->dir, view->next_task, view->options->dir);
+    view->is_incomplete = true;
+    return 0;
+}
+
 static int print_all(struct run_view *view, const char *journal, struct sheaf_error *error)
 {
     const struct task_list *tasks = &view->options->tasks;
     const struct fact_job_accepted *job = state_job(view->state);
     uint64_t task_count = job != NULL ? job->task_count : 0;
     if (view->options->is_log)
-        printf("Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n");
+        job_log_begin(stdout);
     if (tasks->count == 0)
         return print_range_of_run(view, journal, (struct range){0, task_count}, error);
     int code = 0;
@@ -254,7 +325,8 @@ static int print_run(const struct output_options *options, bool *is_incomplete,
     if (code == 0)
         code = open_view(&view, journal, error);
     if (code == 0)
-        code = print_all(&view, journal, error);
+        code = options->is_following ? follow(&view, journal, error)
+                                     : print_all(&view, journal, error);
     *is_incomplete = view.is_incomplete;
     close_view(&view);
     failed_outputs_close(view.failed);

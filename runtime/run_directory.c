@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LAUNCHER_MARK "launcher"
+
 struct run_directory {
     char *path;
     int lock;
@@ -432,10 +434,11 @@ bool run_directory_handover_is_requested(const char *dir)
     return has_mark(dir, "handover");
 }
 
-int run_directory_find_holder(const char *dir, struct run_directory_holder *holder,
-                              struct sheaf_error *error)
+/* 1 with the holder when somebody has the lock DIR/NAME. */
+static int find_holder_of(const char *dir, const char *name, struct run_directory_holder *holder,
+                          struct sheaf_error *error)
 {
-    char *path = run_directory_join(dir, "lock");
+    char *path = run_directory_join(dir, name);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         int code = sheaf_error_set_errno(error, errno, "cannot open %s (is %s a run directory?)",
@@ -454,4 +457,31 @@ int run_directory_find_holder(const char *dir, struct run_directory_holder *hold
     }
     close(descriptor);
     return result;
+}
+
+int run_directory_find_holder(const char *dir, struct run_directory_holder *holder,
+                              struct sheaf_error *error)
+{
+    return find_holder_of(dir, "lock", holder, error);
+}
+
+int run_directory_mark_launcher(const char *dir)
+{
+    char *path = run_directory_join(dir, LAUNCHER_MARK);
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(path);
+    if (descriptor >= 0 && try_lock(descriptor) != 0) {
+        close(descriptor);
+        return -1;
+    }
+    if (descriptor >= 0)
+        write_holder(descriptor);
+    return descriptor;
+}
+
+bool run_directory_is_alive(const char *dir)
+{
+    struct run_directory_holder holder;
+    return find_holder_of(dir, "lock", &holder, NULL) == 1 ||
+           find_holder_of(dir, LAUNCHER_MARK, &holder, NULL) == 1;
 }

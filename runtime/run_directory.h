@@ -4,6 +4,7 @@
  *
  *     identity       which job this is (text)
  *     lock           held by the master; names its host and process
+ *     launcher       held by the launcher, where there is one
  *     journal/       results and decisions
  *     stdin-*        lists that came on standard input, named by their contents
  *     failed/        what failed commands wrote
@@ -78,6 +79,12 @@ int run_directory_request_stop(const char *dir, struct sheaf_error *error);
 bool run_directory_stop_is_requested(const char *dir);
 /* Whether the holder of the lock is to leave at once. */
 bool run_directory_handover_is_requested(const char *dir);
+
+/* Says in DIR/launcher that a launcher watches over the run, and starts another master when one is
+ * lost, until the descriptor returned is closed; -1 when that cannot be said. */
+int run_directory_mark_launcher(const char *dir);
+/* Whether a master or a launcher of the run is there: when neither is, nothing goes on. */
+bool run_directory_is_alive(const char *dir);
 
 struct run_directory_holder {
     char host[RUN_DIRECTORY_HOST_BYTES]; /* empty when not known */

@@ -103,6 +103,12 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
         job_close(&read);
         return code;
     }
+    if (!read.command.is_there && (options->output_dir != NULL || options->log_path != NULL)) {
+        job_close(&read);
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--output-dir and --joblog are for commands: the tasks of this job "
+                               "are calls of a plug-in");
+    }
     set_limits(&read.limits, &options->limits);
     set_resources(&read.resources, &options->resources);
     read.command.has_array_env = options->has_array_env;

@@ -279,6 +279,95 @@ output_is_printed_while_the_run_goes_on()
     printed_is 'first\nlast\n'
 }
 
+follower_has_printed()
+{
+    [ "$(cat followed)" = "$1" ]
+}
+
+output_is_followed_in_order_to_the_end()
+{
+    printf '%s\n' 'echo 0' 'until test -e go_on; do sleep 0.1; done; echo 1' 'echo 2' >tasks.txt
+    rm -f go_on
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet --range-max 1 tasks.txt --dir "$dir" >printed 2>said &
+    local launcher=$! follower
+    wait_for 60 tasks_done_are "$dir" 2 || fail "does not run" || return 1
+    "$sheaf" output --follow "$dir" >followed 2>told &
+    follower=$!
+    wait_for 60 follower_has_printed 0 || fail "does not print the first task" || return 1
+    touch go_on
+    wait $follower || { cat told && fail "the follower failed" || return 1; }
+    [ ! -s told ] && diff followed - <<<$'0\n1\n2' || return 1
+    wait $launcher || { cat said && fail "failed"; }
+}
+
+follower_notices_a_dead_run()
+{
+    local launcher follower word=4646$$
+    printf 'echo 0\nsleep %s\n' $word >tasks.txt
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet --range-max 1 tasks.txt --dir "$dir" >printed 2>said &
+    launcher=$!
+    wait_for 60 tasks_done_are "$dir" 1 || fail "does not run" || return 1
+    "$sheaf" output --follow "$dir" >followed 2>told &
+    follower=$!
+    wait_for 60 follower_has_printed 0 || fail "does not print the first task" || return 1
+    kill -KILL $launcher
+    wait $follower
+    [ $? = 1 ] && grep -q 'nothing goes on in .* any more, and task 1 is not done' told ||
+        { cat told && fail "does not notice" || return 1; }
+    no_process_is_left "$dir"
+}
+
+# log_is LINE...: number, output bytes, exit status, signal and command, without the header.
+log_is()
+{
+    tail -n +2 joblog | cut -f 1,6-9 | tr '\t' ' ' | sort -n | diff - <(printf '%s\n' "$@") ||
+        fail "the log is another one"
+}
+
+job_log_has_each_task_once()
+{
+    rm -f go_on joblog
+    printf '%s\n' 'echo 0' false 'test -e go_on && echo 2' 'sleep 4747' >tasks.txt
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet --attempts 1 --range-max 1 --joblog joblog tasks.txt --dir "$dir" \
+        >printed 2>said &
+    wait_for 60 tasks_done_are "$dir" 3 || fail "does not run" || return 1
+    wait_for 60 has_lines joblog 4 || { cat joblog said && fail "no lines yet" || return 1; }
+    kill -KILL $!
+    no_process_is_left "$dir" || return 1
+    log_is '1 2 0 0 echo 0' '2 0 1 0 false' '3 0 1 0 test -e go_on && echo 2' || return 1
+    sed -i '4s/.*/echo 3/' tasks.txt
+    touch go_on
+    "$sheaf" run --quiet --attempts 1 --joblog joblog tasks.txt --dir "$dir" >printed 2>said
+    [ $? = 1 ] || { cat said && fail "exit status" || return 1; }
+    log_is '1 2 0 0 echo 0' '2 0 1 0 false' '3 2 0 0 test -e go_on && echo 2' '4 2 0 0 echo 3' ||
+        return 1
+    head -n 1 joblog | grep -q '^Seq.Host.Starttime.JobRuntime.Send.Receive.Exitval.Signal.Comm'
+}
+
+has_lines()
+{
+    [ -e "$1" ] && [ "$(wc -l <"$1")" = "$2" ]
+}
+
+outputs_are_files_of_a_directory()
+{
+    rm -rf outputs
+    printf '%s\n' 'echo a; echo b >&2' true 'printf c' >tasks.txt
+    run --output-dir outputs tasks.txt || { cat said && fail "failed" || return 1; }
+    diff <(ls outputs) <(printf '%06d.%s\n' 0 err 0 out 1 err 1 out 2 err 2 out) || return 1
+    diff <(cd outputs && cat 000000.out 000000.err 000001.out 000002.out) <(printf 'a\nb\nc') ||
+        return 1
+    sed -i 1,2d tasks.txt
+    "$sheaf" run --quiet --output-dir outputs tasks.txt --dir "$dir" >printed 2>said ||
+        { cat said && fail "the edited list failed" || return 1; }
+    diff <(ls outputs) <(printf '%06d.%s\n' 0 err 0 out) && printf c | cmp - outputs/000000.out
+    run --output-dir outputs "$TEST_PLUGINS/echo.so" --tasks 1
+    [ $? = 2 ] && grep -q 'are for commands' said || { cat said && fail "a plug-in"; }
+}
+
 usage_is_explained()
 {
     run --command true
@@ -314,6 +403,10 @@ for name in \
     output_has_a_limit_that_is_told \
     output_is_printed_by_task \
     output_is_printed_while_the_run_goes_on \
+    output_is_followed_in_order_to_the_end \
+    follower_notices_a_dead_run \
+    job_log_has_each_task_once \
+    outputs_are_files_of_a_directory \
     usage_is_explained; do
     check $name $name
 done

@@ -84,7 +84,7 @@ expected=(
     'one two three '
     'one two three one two three '
     '1 0 0 echo one 2 0 0 echo two 3 0 0 echo three '
-    'two '
+    'one two three results/000000.out:one results/000001.out:two results/000002.out:three '
     '1 of 3 2 of 3 3 of 3 '
     'a.out:2 b c.out:3 '
 )
@@ -96,7 +96,7 @@ left_behind()
     for name in *.bak; do
         [ ! -e "$name" ] || echo "$name"
     done
-    for name in *.out; do
+    for name in *.out results/*.out; do
         [ ! -e "$name" ] || echo "$name:$(cat "$name")"
     done
 }
@@ -113,7 +113,7 @@ table_row_prints()
     bash -c "sheaf() { '$sheaf' \"\$@\"; }; $command" >printed 2>said </dev/null ||
         { cat said && fail "failed: $command" || return 1; }
     case $command in
-    *--joblog*) tail -n +2 printed | cut -f 1,7-9 | tr '\t\n' '  ' ;;
+    *--joblog*) tail -n +2 log | sort -n | cut -f 1,7-9 | tr '\t\n' '  ' ;;
     *) { cat printed && left_behind; } | tr '\n' ' ' ;;
     esac
 }
