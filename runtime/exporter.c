@@ -167,20 +167,34 @@ static int write_records(struct exporter *exporter, const struct partial *partia
     return code;
 }
 
+/* Whether what each of these failed commands wrote has been read. */
+static bool has_records(const struct exporter *exporter, struct range range)
+{
+    for (uint64_t task = range.first; task < range_end(range); task++)
+        if (!range_set_contains(&exporter->written, (struct range){task, 1}) &&
+            failed_outputs_find(exporter->failed, task) == NULL)
+            return false;
+    return true;
+}
+
+static int read_failed(struct exporter *exporter, struct sheaf_error *error)
+{
+    failed_outputs_close(exporter->failed);
+    exporter->failed = NULL;
+    exporter->failed_read_ns = clock_monotonic_ns();
+    return failed_outputs_read(exporter->options.run_dir, &exporter->failed, error);
+}
+
 /* What failed for good has only lines in the log. 1 when it is to be looked for later. */
 static int write_failed(struct exporter *exporter, struct range range, struct sheaf_error *error)
 {
     if (exporter->log == NULL)
         return 0;
-    uint64_t now_ns = clock_monotonic_ns();
-    bool is_fresh = exporter->failed != NULL && now_ns - exporter->failed_read_ns < FAILED_PAUSE_NS;
-    if (is_fresh && failed_outputs_find(exporter->failed, range.first) == NULL)
-        return 1;
-    if (!is_fresh) {
-        failed_outputs_close(exporter->failed);
-        exporter->failed = NULL;
-        exporter->failed_read_ns = now_ns;
-        int code = failed_outputs_read(exporter->options.run_dir, &exporter->failed, error);
+    if (exporter->failed == NULL || !has_records(exporter, range)) {
+        uint64_t now_ns = clock_monotonic_ns();
+        if (exporter->failed != NULL && now_ns - exporter->failed_read_ns < FAILED_PAUSE_NS)
+            return 1;
+        int code = read_failed(exporter, error);
         if (code != 0)
             return code;
     }

@@ -1,5 +1,6 @@
 /* main.c - the program: hands each command to the part that does it. */
 #include "doctor.h"
+#include "explain_command.h"
 #include "huge_pages.h"
 #include "journal.h"
 #include "launcher.h"
@@ -87,6 +88,7 @@ static const struct {
     {"try", "[options] JOB", "run one task here, to see what it does", try_command},
     {"status", "[--json] DIR", "where a run stands", status_command},
     {"report", "[--json] DIR", "what failed, why, and what to do about it", report_command},
+    {"explain", "DIR --task I", "what became of a task, and why it waits", explain_command},
     {"output", "[options] DIR", "what the commands of a run have written", output_command},
     {"doctor", "[DIR]", "check whether this host can run jobs", doctor_command},
     {"journal", "verify|dump DIR", "check or print what a run has stored", journal_command},

@@ -273,8 +273,8 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
     bool did_something = master_split_continue(master);
     if (!master->is_over && master_perform_effects(master))
         did_something = true;
-    if (!master->is_over && master_export(master))
-        did_something = true;
+    if (!master->is_over)
+        master_export(master); /* may wait for a file: no reason not to sleep in between */
     master_pay_credit(master);
     send_pings(master);
     if (now_ns >= master->next_status_ns) {

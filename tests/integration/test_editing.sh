@@ -209,6 +209,50 @@ dry_run_knows_what_is_done()
     status_is 2 && says 'Use --dir to keep both'
 }
 
+# explained TASK TEXT...: all of which `sheaf explain` says.
+explained()
+{
+    local task=$1 text
+    shift
+    "$sheaf" explain "$dir" --task "$task" >printed 2>said ||
+        { cat said && fail "failed" || return 1; }
+    for text in "$@"; do
+        grep -q -- "$text" printed || { cat printed && fail "does not explain: $text" || return 1; }
+    done
+}
+
+task_is_explained()
+{
+    local launcher
+    new_run
+    rm -f go_on
+    printf '%s\n' 'echo one' 'echo why >&2; exit 3' \
+        'until test -e go_on; do sleep 0.1; done' true >tasks.txt
+    "$sheaf" run --quiet --attempts 1 --range-max 1 --workers 1 --slots 1 tasks.txt --dir "$dir" \
+        >printed 2>said &
+    launcher=$!
+    wait_for 60 tasks_done_are "$dir" 2 || fail "does not run" || return 1
+    wait_for 60 explained 2 'state *at worker 1' || { cat printed && return 1; }
+    kill -KILL $launcher
+    no_process_is_left "$dir" || return 1
+    explained 0 'state *done' 'command *echo one' 'exit status 0' 'output *4 bytes' &&
+        explained 1 'failed for good' 'exit status 3' 'assigned run of task 1 to worker 1' \
+            'sheaf output --failed --stderr --task 1' 'retry-failed --only 1' &&
+        explained 2 'was under way when the run ended' 'the same `sheaf run` continues' || return 1
+    "$sheaf" explain "$dir" --task 4 >printed 2>said
+    status_is 2 && says 'no task 4: the job has 4 tasks' || return 1
+    "$sheaf" explain "$dir" >printed 2>said
+    status_is 2 && says 'one run directory and one task'
+}
+
+open_task_is_explained()
+{
+    new_run
+    printf 'true\ntrue\ntrue\n' >tasks.txt
+    run tasks.txt --only 0
+    status_is 3 && explained 2 'open: not started; 1 open tasks come before it' 'nothing goes on'
+}
+
 changed_plugin_is_refused()
 {
     new_run
@@ -229,6 +273,8 @@ for name in \
     inputs_of_one_command_may_change \
     dry_run_tells_and_makes_nothing \
     dry_run_knows_what_is_done \
+    task_is_explained \
+    open_task_is_explained \
     changed_plugin_is_refused; do
     check $name $name
 done
