@@ -185,6 +185,21 @@ int publish_check(const char *path, struct sheaf_error *error)
     return 0;
 }
 
+int publish_joined(const char *path, const char *const *parts, size_t count,
+                   struct sheaf_error *error)
+{
+    struct publisher *publisher;
+    int code = publisher_create(path, false, &publisher, error);
+    if (code < 0)
+        return code;
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = publish_copy(parts[i], publisher->descriptor, error);
+    if (code == 0)
+        code = make_visible(publisher, error);
+    publisher_destroy(publisher);
+    return code;
+}
+
 int publish_copy(const char *path, int descriptor, struct sheaf_error *error)
 {
     int source = open(path, O_RDONLY | O_CLOEXEC);

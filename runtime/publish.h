@@ -24,6 +24,9 @@ void publisher_destroy(struct publisher *publisher);
 
 /* Before the run: would `path` be writable? Leaves nothing behind. */
 int publish_check(const char *path, struct sheaf_error *error);
+/* Writes the contents of `parts`, published files, one after the other to `path`. */
+int publish_joined(const char *path, const char *const *parts, size_t count,
+                   struct sheaf_error *error);
 /* Copies a published file to a descriptor (standard output). */
 int publish_copy(const char *path, int descriptor, struct sheaf_error *error);
 
