@@ -283,6 +283,10 @@ static int print_run(void *context, const char *dir, const char *stage, struct s
     if (code == 0)
         code = print_all(&view, journal, error);
     request->is_incomplete |= view.is_incomplete;
+    if (code == SHEAF_ERROR_JOB && stage != NULL && request->options->stage == NULL) {
+        fprintf(stderr, "sheaf: the tasks of stage %s are no commands\n", stage);
+        code = 0;
+    }
     close_view(&view);
     failed_outputs_close(view.failed);
     byte_writer_close(&view.bytes);

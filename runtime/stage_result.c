@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* To read more than this takes so long that workers would miss their master. */
+#define COMPARED_BYTES_MAX ((uint64_t)1 << 30)
+
 enum { STATE_BYTES = 128, HEX_BYTES = 2 * JOB_IDENTITY_BYTES + 1 };
 
 /* Reads DIR/NAME, which is not larger than `text_bytes`; "" when it is not there. */
@@ -29,7 +32,8 @@ static size_t read_small(const char *dir, const char *name, char *text, size_t t
 }
 
 /* The file as it is now, without reading it. */
-static int look_at(const char *path, char state[STATE_BYTES], struct sheaf_error *error)
+static int look_at(const char *path, char state[STATE_BYTES], uint64_t *size_bytes,
+                   struct sheaf_error *error)
 {
     struct stat status;
     if (stat(path, &status) != 0)
@@ -37,6 +41,7 @@ static int look_at(const char *path, char state[STATE_BYTES], struct sheaf_error
     snprintf(state, STATE_BYTES, "%" PRIu64 " %" PRIu64 " %" PRId64 ".%09ld",
              (uint64_t)status.st_ino, (uint64_t)status.st_size, (int64_t)status.st_mtim.tv_sec,
              status.st_mtim.tv_nsec);
+    *size_bytes = (uint64_t)status.st_size;
     return 0;
 }
 
@@ -49,31 +54,40 @@ static int compute(const char *path, char hex[HEX_BYTES], struct sheaf_error *er
     return code;
 }
 
-int stage_result_describe(const char *stage_dir, const char *result_path, struct byte_writer *text,
-                          struct sheaf_error *error)
+/* The SHA-256 of the file, which is in `state`: kept, or computed and kept. */
+static int find_digest(const char *stage_dir, const char *path, const char *state,
+                       char hex[HEX_BYTES], struct sheaf_error *error)
 {
-    char state[STATE_BYTES];
     char kept[STATE_BYTES + HEX_BYTES + 2];
-    char hex[HEX_BYTES];
-    int code = look_at(result_path, state, error);
-    if (code != 0)
-        return code;
     size_t length = strlen(state);
     size_t size = read_small(stage_dir, "digest", kept, sizeof kept);
     if (size == length + HEX_BYTES && strncmp(kept, state, length) == 0 && kept[length] == ' ') {
         memcpy(hex, kept + length + 1, HEX_BYTES);
-    } else {
-        code = compute(result_path, hex, error);
-        if (code != 0)
-            return code;
-        snprintf(kept, sizeof kept, "%s %s", state, hex);
-        code = run_directory_write_file(stage_dir, "digest", kept, strlen(kept), error);
+        return 0;
     }
-    if (code == 0) {
-        byte_writer_put(text, hex, strlen(hex));
-        byte_writer_put_u8(text, '\n');
-    }
-    return code;
+    int code = compute(path, hex, error);
+    if (code != 0)
+        return code;
+    snprintf(kept, sizeof kept, "%s %s", state, hex);
+    return run_directory_write_file(stage_dir, "digest", kept, strlen(kept), error);
+}
+
+int stage_result_describe(const char *stage_dir, const char *result_path, struct byte_writer *text,
+                          struct sheaf_error *error)
+{
+    char state[STATE_BYTES];
+    char hex[HEX_BYTES];
+    uint64_t size_bytes = 0;
+    int code = look_at(result_path, state, &size_bytes, error);
+    bool is_large = code == 0 && size_bytes > COMPARED_BYTES_MAX;
+    if (code == 0 && !is_large)
+        code = find_digest(stage_dir, result_path, state, hex, error);
+    if (code != 0)
+        return code;
+    const char *description = is_large ? state : hex;
+    byte_writer_put(text, description, strlen(description));
+    byte_writer_put_u8(text, '\n');
+    return 0;
 }
 
 int stage_reads_write(const char *stage_dir, const struct byte_writer *text,

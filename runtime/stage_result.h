@@ -4,8 +4,9 @@
 
 #include "../jobs/stage_plan.h"
 
-/* Appends a line that says which content the result of a stage has: its SHA-256. It is kept in the
- * stage's run directory, so that a large result is not read each time. */
+/* Appends a line that says which content the result of a stage has: its SHA-256, which is kept in
+ * the stage's run directory, so that it is not read each time. Of more than 1 GiB it says which
+ * file it is, its size and the time of its last change. */
 int stage_result_describe(const char *stage_dir, const char *result_path, struct byte_writer *text,
                           struct sheaf_error *error);
 

@@ -19,6 +19,9 @@
 #include <unistd.h>
 
 enum { LOCK_WAIT_MS = 5000, HANDOVER_WAIT_MS = 15000, END_PATIENCE_MS = 2000, EXIT_FAILED = 1 };
+enum { CONTACT_PATIENCE_MS = 20 };
+
+#define CONTACT_NS ((uint64_t)1000 * 1000 * 1000)
 
 struct stage_run {
     const struct run_options *options;
@@ -30,10 +33,13 @@ struct stage_run {
     char **dirs;    /* one a stage */
     char **results; /* where its result is when it is done */
     char *output;   /* where the job's own is then */
+    size_t *parts;  /* stages whose results it consists of */
+    size_t part_count;
     enum stage_state *states;
     struct byte_writer reads; /* of the stage under way */
     struct master_stage stage;
     size_t current;
+    uint64_t contact_ns;
     bool must_end; /* a stage has ended in a way that ends the run */
     bool is_worth_restarting;
     bool anybody_was_lost;
@@ -82,8 +88,15 @@ static int open_directory(struct stage_run *run, struct sheaf_error *error)
     return code != 0 ? code : stage_list_write(run->stage.run_dir, run->job.plan, error);
 }
 
-/* The job's output is that of its last stage, written at once where it belongs; when there are
- * several last stages it is put together from theirs. */
+/* Its output is the job's, or a part of it. */
+static bool is_for_job(const struct stage_plan *plan, size_t number)
+{
+    return stage_plan_is_last(plan, number) &&
+           strcmp(plan->stages[number].job.output_path, "-") == 0;
+}
+
+/* Each result stays in the directory of its stage, so that it is found again when the job has got
+ * other stages; the job's output is made from them. */
 static void choose_paths(struct stage_run *run)
 {
     struct stage_plan *plan = run->job.plan;
@@ -92,20 +105,15 @@ static void choose_paths(struct stage_run *run)
                                : memory_copy_string(run->job.output_path);
     run->dirs = memory_allocate_zeroed(plan->count, sizeof *run->dirs);
     run->results = memory_allocate_zeroed(plan->count, sizeof *run->results);
-    size_t last_count = 0;
-    for (size_t i = 0; i < plan->count; i++)
-        last_count += stage_plan_is_last(plan, i);
+    run->parts = memory_allocate_zeroed(plan->count, sizeof *run->parts);
     for (size_t i = 0; i < plan->count; i++) {
-        char **output_path = &plan->stages[i].job.output_path;
-        bool has_own = strcmp(*output_path, "-") != 0;
+        const char *output_path = plan->stages[i].job.output_path;
+        bool has_own = strcmp(output_path, "-") != 0;
         run->dirs[i] = stage_list_directory(run->stage.run_dir, plan->stages[i].name);
-        if (!has_own && last_count == 1 && stage_plan_is_last(plan, i)) {
-            free(*output_path);
-            *output_path = memory_copy_string(run->output);
-            has_own = true;
-        }
         run->results[i] =
-            has_own ? memory_copy_string(*output_path) : run_directory_join(run->dirs[i], "output");
+            has_own ? memory_copy_string(output_path) : run_directory_join(run->dirs[i], "output");
+        if (is_for_job(plan, i))
+            run->parts[run->part_count++] = i;
     }
 }
 
@@ -166,6 +174,7 @@ void stage_run_destroy(struct stage_run *run)
     free(run->dirs);
     free(run->results);
     free(run->output);
+    free(run->parts);
     free(run->states);
     free(run->hooks);
     byte_writer_close(&run->reads);
@@ -207,10 +216,6 @@ static int look_at_results(struct stage_run *run, size_t number, struct sheaf_er
     if (access(run->dirs[number], F_OK) == 0 && run->stage.is_fresh)
         tell(run, CONTROL_INFO, "stage %s runs anew: %s", stage->name,
              is_lost ? "its result has gone" : "what it reads has changed");
-    /* The rest goes with the stage's directory. */
-    if (run->stage.is_fresh && strcmp(run->job.output_path, "-") == 0 &&
-        strcmp(run->results[number], run->output) == 0)
-        unlink(run->output);
     return 0;
 }
 
@@ -302,16 +307,51 @@ int stage_run_next(struct stage_run *run, struct master **master)
 
 /* ---- the end ---- */
 
-/* Puts the job's output together when it is not one stage's. */
-static int make_output(const struct stage_run *run, struct sheaf_error *error)
+/* While a large output is copied nobody is to believe that the master is gone. */
+static void keep_contact(void *context)
 {
-    const struct stage_plan *plan = run->job.plan;
+    struct stage_run *run = context;
+    uint64_t now_ns = clock_monotonic_ns();
+    struct transport_message ignored;
+    if (now_ns - run->contact_ns < CONTACT_NS)
+        return;
+    run->contact_ns = now_ns;
+    struct control_line line = {.kind = CONTROL_PROGRESS};
+    line.as.progress.state = STATUS_PUBLISHING;
+    line.as.progress.incarnation = run->stage.incarnation;
+    line.as.progress.stages_tasks_ended = run->stage.tasks_done_before;
+    if (run->options->is_under_launcher)
+        control_write(STDERR_FILENO, &line, CONTACT_PATIENCE_MS);
+    for (int i = 0; i < transport_rank_count(run->transport); i++) {
+        struct message ping = {.kind = MESSAGE_PING, .session = (uint32_t)run->stage.number};
+        struct byte_writer writer = {0};
+        if (transport_backlog_bytes(run->transport, i) > 0)
+            continue;
+        message_encode(&ping, &writer);
+        transport_send(run->transport, i, writer.data, writer.size);
+    }
+    while (transport_poll(run->transport, &ignored, NULL) == 1)
+        continue;
+}
+
+/* Makes the job's output of the results that it consists of. One of them, if it only is to be
+ * printed, need not be copied, unless the file system knows no links. */
+static int make_output(struct stage_run *run, struct sheaf_error *error)
+{
     const char *parts[STAGES_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < plan->count; i++)
-        if (stage_plan_is_last(plan, i) && strcmp(run->results[i], run->output) != 0)
-            parts[count++] = run->results[i];
-    return count > 1 ? publish_joined(run->output, parts, count, error) : 0;
+    for (size_t i = 0; i < run->part_count; i++)
+        parts[i] = run->results[run->parts[i]];
+    bool is_to_stdout = strcmp(run->job.output_path, "-") == 0;
+    if (run->part_count == 0)
+        return 0;
+    if (run->part_count == 1 && is_to_stdout && publish_link(parts[0], run->output))
+        return 0;
+    const struct publish_join join = {.path = run->output,
+                                      .parts = parts,
+                                      .part_count = run->part_count,
+                                      .keep_contact = keep_contact,
+                                      .context = run};
+    return publish_joined(&join, error);
 }
 
 /* Which stages have failed is told; here the others that did not run. */
@@ -388,7 +428,6 @@ bool stage_run_ends_cleanly(const struct stage_run *run)
 
 const char *stage_run_result_path(const struct stage_run *run)
 {
-    if (run->status != 0 || strcmp(run->job.output_path, "-") != 0)
-        return NULL;
-    return run->output;
+    bool is_to_stdout = strcmp(run->job.output_path, "-") == 0;
+    return run->status == 0 && is_to_stdout && run->part_count > 0 ? run->output : NULL;
 }
