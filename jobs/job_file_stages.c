@@ -222,16 +222,24 @@ static int check_patterns(struct job_reader *reader, struct stage *stage, const 
 }
 
 /* The results' names are known to the command from now on; their paths come later. */
-static int name_results(struct job_reader *reader, struct stage *stage)
+static int name_results(struct job_reader *reader, struct stage *stage, const yaml_node_t *node)
 {
-    int code = 0;
-    for (size_t i = 0; code == 0 && i < reader->plan->count; i++) {
+    struct parameter_list *parameters = &stage->job.parameters;
+    for (size_t i = 0; i < reader->plan->count; i++) {
         char name[STAGE_NAME_BYTES_MAX + sizeof ".result"];
+        struct sheaf_error cause;
         snprintf(name, sizeof name, "%s.result", reader->plan->stages[i].name);
-        if (stage->reads[i])
-            code = parameter_list_set_string(&stage->job.parameters, name, "", reader->error);
+        if (!stage->reads[i])
+            continue;
+        if (parameter_list_find(parameters, name) != NULL)
+            return job_yaml_error(&reader->yaml, node, reader->error,
+                                  "the parameter \"%s\" has the name of a stage's result; give it "
+                                  "another",
+                                  name);
+        if (parameter_list_set_string(parameters, name, "", &cause) != 0)
+            return job_yaml_error(&reader->yaml, node, reader->error, "%s", cause.text);
     }
-    return code;
+    return 0;
 }
 
 /* What stages say of each other. */
@@ -258,7 +266,7 @@ static int connect(struct job_reader *reader, const struct stage_nodes *nodes)
         if (code == 0)
             code = check_patterns(reader, stage, nodes[i].split);
         if (code == 0)
-            code = name_results(reader, stage);
+            code = name_results(reader, stage, nodes[i].stage);
     }
     return code;
 }

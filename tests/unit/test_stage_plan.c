@@ -256,6 +256,12 @@ static void result_of_a_stage_that_need_not_be_done_is_refused(void **state)
                    "  - {name: a, command: x}\n"
                    "  - {name: b, after: a, command: x, split: {files: 'd/{a.result}'}}\n",
                    "3: \"{a.result}\" is a whole path; it cannot be a part of one");
+    assert_refused(&scratch,
+                   "stages:\n"
+                   "  - {name: a, command: x}\n"
+                   "  - {name: b, after: a, command: x, parameters: {a.result: 1}}\n",
+                   "3: the parameter \"a.result\" has the name of a stage's result; give it "
+                   "another");
     scratch_remove(&scratch);
 }
 
