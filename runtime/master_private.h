@@ -47,6 +47,8 @@ struct effect_queue {
 struct master {
     const struct run_options *options;
     struct transport *transport;
+    struct master_stage stage;
+    uint32_t session; /* 1 and up; the stage's number */
     struct job job;
     struct range_set only; /* the tasks that this run is for, when options->only says so */
     struct plugin_hooks hooks;
@@ -92,6 +94,8 @@ void master_step(struct master *master, const struct input *input, const void *p
 void master_fail(struct master *master, const struct sheaf_error *error);
 void master_send(struct master *master, uint32_t rank, struct message *message);
 uint64_t master_incarnation(const struct master *master);
+/* Where requests to the run are. */
+const char *master_request_dir(const struct master *master);
 
 /* master_selection.c: the tasks that the user named with --only. */
 void master_select_tasks(struct master *master);

@@ -6,9 +6,32 @@
 #include "run_job.h"
 #include "run_open.h"
 
+#include "../jobs/stage_plan.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+
+static int probe(const struct job *job, struct plugin_hooks *hooks, struct sheaf_error *error)
+{
+    if (job->command.is_there)
+        return 0;
+    int code = plugin_probe(job->plugin_path, hooks, error);
+    if (code == 0 && job->split.kind == SPLIT_PLUGIN && !hooks->has_split)
+        code = sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "%s says `split: plugin`, but %s has no split function",
+                               job->source_path, job->plugin_path);
+    return code;
+}
+
+static int probe_stages(const struct stage_plan *plan, struct plugin_hooks *hooks,
+                        struct sheaf_error *error)
+{
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < plan->count; i++)
+        code = probe(&plan->stages[i].job, &hooks[i], error);
+    return code;
+}
 
 int master_job_load(const struct run_options *options, struct master_job *loaded,
                     struct sheaf_error *error)
@@ -18,13 +41,15 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
     if (code < 0)
         return code;
     code = job_check(&fresh.job, error);
-    if (code == 0 && !fresh.job.command.is_there)
-        code = plugin_probe(fresh.job.plugin_path, &fresh.hooks, error);
-    if (code == 0 && fresh.job.split.kind == SPLIT_PLUGIN && !fresh.hooks.has_split)
-        code = sheaf_error_set(error, SHEAF_ERROR_JOB,
-                               "%s says `split: plugin`, but %s has no split function",
-                               fresh.job.source_path, fresh.job.plugin_path);
+    if (code == 0 && fresh.job.plan != NULL) {
+        fresh.stage_hooks =
+            memory_allocate_zeroed(fresh.job.plan->count, sizeof *fresh.stage_hooks);
+        code = probe_stages(fresh.job.plan, fresh.stage_hooks, error);
+    } else if (code == 0) {
+        code = probe(&fresh.job, &fresh.hooks, error);
+    }
     if (code < 0) {
+        free(fresh.stage_hooks);
         job_close(&fresh.job);
         return code;
     }
@@ -86,7 +111,14 @@ static int open_journal(struct master *master, bool *is_new, struct sheaf_error 
 
 static int open_directory(struct master *master, struct sheaf_error *error)
 {
-    struct run_opening opening = {.options = master->options, .job = &master->job};
+    const struct master_stage *stage = &master->stage;
+    struct run_opening opening = {
+        .options = master->options,
+        .job = &master->job,
+        .stage_name = stage->name,
+        .stage_dir = stage->dir,
+        .is_stage_fresh = stage->is_fresh,
+    };
     int code = run_open(&opening, &master->directory, error);
     if (code != 0 || !opening.was_edited)
         return code;
@@ -131,6 +163,8 @@ int master_create(const struct run_options *options, struct master_job *job,
     master->job = job->job;
     master->hooks = job->hooks;
     uint64_t end_unix_ms = job->end_unix_ms;
+    master->stage = job->stage;
+    master->session = job->stage.name != NULL ? (uint32_t)job->stage.number : 1;
     *job = (struct master_job){0};
     master->members = memory_allocate_zeroed((size_t)rank_count, sizeof *master->members);
     master->failures = failure_log_create();

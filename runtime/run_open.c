@@ -1,6 +1,7 @@
 /* run_open.c - what the launcher and the master do alike to begin with. */
 #include "run_open.h"
 
+#include "../scheduler/memory.h"
 #include "../scheduler/state.h"
 #include "journal.h"
 #include "run_identity.h"
@@ -29,13 +30,16 @@ static int set_options(const struct run_opening *opening, struct run_directory_o
 {
     const struct run_options *given = opening->options;
     *options = (struct run_directory_options){
-        .path = run_job_directory(given, opening->job->name),
+        .path = opening->stage_name != NULL ? memory_copy_string(opening->stage_dir)
+                                            : run_job_directory(given, opening->job->name),
+        .stage_name = opening->stage_name,
         .job_name = opening->job->name,
-        .is_fresh = given->is_fresh && !given->is_restart,
+        .is_fresh = opening->stage_name != NULL ? opening->is_stage_fresh
+                                                : given->is_fresh && !given->is_restart,
         .is_forced = given->is_forced,
         .lock_wait_ms = given->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
         .takes_over = given->is_restart,
-        .adapt = adapt,
+        .adapt = opening->stage_name == NULL ? adapt : NULL,
         .adapt_context = (struct run_opening *)(uintptr_t)opening,
     };
     job_command_identity(opening->job, options->commands);

@@ -10,6 +10,9 @@
 struct run_opening {
     const struct run_options *options;
     const struct job *job;
+    const char *stage_name; /* NULL: the job as a whole */
+    const char *stage_dir;  /* of the stage, whose list may not change */
+    bool is_stage_fresh;    /* the stage begins anew */
     bool was_edited; /* out: its list was another one before; `counts` tells what became of that */
     struct edit_counts counts;
 };
