@@ -33,6 +33,7 @@ struct scheduler_config {
     size_t troubles_max;        /* tasks in trouble from which on no open ones are started: memory
                                    stays bounded when all fail; default 65536 */
     bool has_split;             /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
+    const struct task_graph *graph; /* which tasks come after others; NULL: none does */
 };
 
 struct scheduler_config scheduler_config_default(void);
@@ -175,7 +176,7 @@ void output_close(struct output *output);
 
 struct scheduler;
 
-/* Returns a scheduler with an empty state, owned by the caller. */
+/* Returns a scheduler with an empty state, owned by the caller. Keeps config->graph. */
 struct scheduler *scheduler_create(const struct scheduler_config *config);
 void scheduler_destroy(struct scheduler *scheduler);
 
