@@ -28,6 +28,8 @@ static int compare_groups(const void *left, const void *right)
     const struct failure_group *b = *(const struct failure_group *const *)right;
     if ((a->work == 0) != (b->work == 0)) /* lost workers come last */
         return a->work == 0 ? 1 : -1;
+    if ((a->cause == CAUSE_NOT_RUN) != (b->cause == CAUSE_NOT_RUN)) /* what follows from others */
+        return a->cause == CAUSE_NOT_RUN ? 1 : -1;
     if (a->count != b->count)
         return a->count > b->count ? -1 : 1;
     return strcmp(a->host, b->host);
