@@ -24,6 +24,8 @@ const char *split_kind_name(enum split_kind kind)
         return "plugin";
     case SPLIT_ITEMS:
         return "items";
+    case SPLIT_TASKS:
+        return "tasks";
     }
     return "unknown";
 }
@@ -44,6 +46,7 @@ static void split_close(struct split *split)
         strings_free(split->axes[i].values, split->axes[i].value_count);
     }
     free(split->axes);
+    task_table_destroy(split->table);
 }
 
 void job_close(struct job *job)
@@ -147,7 +150,7 @@ static char *decode_optional(struct byte_reader *reader)
 static void decode_split(struct byte_reader *reader, struct split *split)
 {
     uint8_t kind = byte_reader_get_u8(reader);
-    if (kind < SPLIT_RANGE || kind > SPLIT_ITEMS)
+    if (kind < SPLIT_RANGE || kind > SPLIT_TASKS)
         reader->failed = true;
     split->kind = kind;
     split->tasks = byte_reader_get_u64(reader);

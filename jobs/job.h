@@ -4,6 +4,7 @@
 
 #include "item_list.h"
 #include "parameter.h"
+#include "task_table.h"
 
 #include <stdbool.h>
 
@@ -14,6 +15,7 @@ enum split_kind {
     SPLIT_PRODUCT,   /* one task a combination of parameter values */
     SPLIT_PLUGIN,    /* the plug-in's split names them */
     SPLIT_ITEMS, /* one task a line (or NUL-ended string) of list files; its input is the item */
+    SPLIT_TASKS, /* tasks that the job file lists; the input of each is its command */
 };
 
 /* One axis of a product: the task's input has a line `name=value` for each axis. */
@@ -36,6 +38,7 @@ struct split {
     enum item_form item_form; /* ITEMS */
     struct split_axis *axes;  /* PRODUCT: the last axis varies fastest */
     size_t axis_count;
+    struct task_table *table; /* TASKS; NULL once the job was encoded and decoded */
 };
 
 /* Bounds that a user can set; 0 = the default of whoever reads it. */
@@ -56,7 +59,7 @@ struct job_resources {
 };
 
 enum { JOB_CORES_MAX = 4096, JOB_GPUS_MAX = 16 };
-enum { JOB_NAME_BYTES_MAX = 100, JOB_FILE_BYTES_MAX = 1 << 20 };
+enum { JOB_NAME_BYTES_MAX = 100, JOB_FILE_BYTES_MAX = 64 << 20 };
 #define SPLIT_BLOCK_BYTES_DEFAULT ((uint64_t)1 << 20)
 #define SPLIT_BLOCK_BYTES_MAX     ((uint64_t)1 << 30)
 
@@ -98,6 +101,9 @@ void job_close(struct job *job);
  *     name: primes                # optional
  *     split: {range: 100000}      # or lines: {files: [...], block: 1M} | files: [...] |
  *                                 #    product: {a: [1, 2], b: [x, y]} | plugin
+ *     tasks:                      # instead of command and split
+ *       - {name: a, command: "make a"}
+ *       - {name: b, command: "make b", after: [a]}
  *     parameters: {limit: 1e9}
  *     limits: {timeout: 10s, memory: 1G, attempts: 3, crashes: 3}
  *     ranges: {min: 1, max: 10000}

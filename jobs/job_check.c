@@ -116,6 +116,7 @@ int job_check(const struct job *job, struct sheaf_error *error)
     case SPLIT_ITEMS:
         code = check_split(&job->split, error);
         break;
+    case SPLIT_TASKS:
     case SPLIT_PLUGIN:
         break;
     }

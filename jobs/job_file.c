@@ -21,8 +21,8 @@ int job_reader_must_be(struct job_reader *reader, const yaml_node_t *node, const
                           what, job_yaml_found(node, found));
 }
 
-static int unknown_key(struct job_reader *reader, const yaml_node_t *key, const char *where,
-                       const struct job_field *fields)
+int job_reader_unknown_key(struct job_reader *reader, const yaml_node_t *key, const char *where,
+                           const struct job_field *fields)
 {
     enum { FIELDS_MAX = 16 };
     const char *names[FIELDS_MAX];
@@ -59,7 +59,7 @@ int job_reader_read_mapping(struct job_reader *reader, yaml_node_t *node, const 
         while (field->key != NULL && strcmp(field->key, job_yaml_text(key)) != 0)
             field++;
         if (field->key == NULL)
-            code = unknown_key(reader, key, where, fields);
+            code = job_reader_unknown_key(reader, key, where, fields);
         else
             code = field->read(reader, job_yaml_node(&reader->yaml, pair->value));
     }
@@ -282,13 +282,20 @@ static int read_stages(struct job_reader *reader, yaml_node_t *value)
 static int read_job(struct job_reader *reader)
 {
     static const struct job_field fields[] = {
-        JOB_FILE_FIELDS,         {"name", read_name}, {"output", job_file_read_output},
-        {"stages", read_stages}, {NULL, NULL},
+        JOB_FILE_FIELDS,
+        {"name", read_name},
+        {"output", job_file_read_output},
+        {"stages", read_stages},
+        {"tasks", job_file_read_tasks},
+        {NULL, NULL},
     };
     struct job *job = reader->job;
     job->split.kind = SPLIT_RANGE;
     yaml_node_t *root = job_yaml_root(&reader->yaml);
     int code = job_reader_read_mapping(reader, root, "the job", fields);
+    if (code != 0)
+        return code;
+    code = job_file_check_tasks(reader, root);
     if (code == 0 && job->plan == NULL)
         code = job_file_check_command(reader, root);
     if (code != 0)
@@ -305,7 +312,7 @@ int job_parse(const char *text, size_t size, const char *path, struct job *job,
 {
     if (size > JOB_FILE_BYTES_MAX)
         return sheaf_error_set(error, SHEAF_ERROR_JOB,
-                               "%s is larger than 1 MiB; is this a job file? (Large inputs belong "
+                               "%s is larger than 64 MiB; is this a job file? (Large inputs belong "
                                "in files that \"split\" names)",
                                path);
     struct job parsed = {0};
@@ -317,11 +324,15 @@ int job_parse(const char *text, size_t size, const char *path, struct job *job,
         return code;
     reader.source_path = parsed.source_path;
     reader.directory = job_path_directory(parsed.source_path);
+    reader.tasks = job_tasks_create(&reader);
+    const struct job_yaml_list list = {"tasks", job_tasks_take, reader.tasks};
+    reader.yaml.list = &list;
     code = job_yaml_load(&reader.yaml, text, size, reader.error);
     if (code == 0) {
         code = read_job(&reader);
         job_yaml_close(&reader.yaml);
     }
+    job_tasks_destroy(reader.tasks);
     free(reader.directory);
     if (code != 0) {
         job_close(&parsed);

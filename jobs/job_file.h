@@ -13,7 +13,8 @@ struct job_reader {
     struct stage_plan *plan; /* NULL unless the job has stages */
     struct stage *stage;     /* of which `job` is */
     const char *source_path;
-    char *directory; /* of the job file, absolute */
+    char *directory;         /* of the job file, absolute */
+    struct job_tasks *tasks; /* what "tasks" lists: read before the tree is there */
     struct sheaf_error *error;
 };
 
@@ -58,5 +59,21 @@ job_reader_function job_file_read_output;
 
 /* The value of "stages", for a job whose other keys are only defaults for them. */
 int job_file_read_stages(struct job_reader *reader, yaml_node_t *value);
+
+/* The error for a key that none of the fields has. */
+int job_reader_unknown_key(struct job_reader *reader, const yaml_node_t *key, const char *where,
+                           const struct job_field *fields);
+
+/* Takes in the list that is the value of "tasks", event by event. Borrows the reader. The caller
+ * owns what it returns. */
+struct job_tasks *job_tasks_create(struct job_reader *reader);
+void job_tasks_destroy(struct job_tasks *tasks);
+/* For struct job_yaml_list. */
+int job_tasks_take(void *tasks, const yaml_event_t *event);
+/* The value of "tasks", whose list was taken. */
+int job_file_read_tasks(struct job_reader *reader, yaml_node_t *value);
+/* After all keys were read: that listed tasks are all that the job is made of. Before
+ * job_file_check_command. */
+int job_file_check_tasks(struct job_reader *reader, yaml_node_t *root);
 
 #endif

@@ -133,6 +133,9 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
         return encode_input_files(split, writer, error);
     case SPLIT_ITEMS:
         return hash_items(split, writer, error);
+    case SPLIT_TASKS:
+        byte_writer_put_u64(writer, task_table_fingerprint(split->table));
+        return hash_items(split, writer, error);
     case SPLIT_PRODUCT:
         encode_axes(split, writer);
         break;

@@ -64,10 +64,11 @@ static int open_file(const char *path, struct sheaf_error *error)
 static int read_text(const char *path, int descriptor, struct byte_writer *text,
                      struct sheaf_error *error)
 {
-    unsigned char *buffer = byte_writer_reserve(text, JOB_FILE_BYTES_MAX + 1);
-    text->size = 0;
+    enum { PIECE_BYTES = 1 << 18 };
     while (text->size <= JOB_FILE_BYTES_MAX) {
-        ssize_t size = read(descriptor, buffer + text->size, JOB_FILE_BYTES_MAX + 1 - text->size);
+        unsigned char *piece = byte_writer_reserve(text, PIECE_BYTES);
+        text->size -= PIECE_BYTES;
+        ssize_t size = read(descriptor, piece, PIECE_BYTES);
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0)

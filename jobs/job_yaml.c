@@ -97,12 +97,109 @@ static const char *event_problem(const yaml_event_t *event, struct event_count *
     return count->depth > JOB_YAML_DEPTH_MAX ? "nested too deeply for a job file" : NULL;
 }
 
-static int check_events(const struct yaml_input *input)
+/* The tree as far as it is built: the collections that are open, and the keys that wait for their
+ * values. */
+struct tree_builder {
+    struct job_yaml *yaml;
+    struct event_count count;
+    int parents[JOB_YAML_DEPTH_MAX];
+    int keys[JOB_YAML_DEPTH_MAX]; /* 0: none waits */
+    int depth;
+    int list_depth; /* collections that are open of the list that is taken, with it; 0: none is */
+};
+
+static void attach(struct tree_builder *builder, int number, yaml_mark_t mark)
+{
+    yaml_document_t *document = &builder->yaml->document;
+    CHECK(number > 0);
+    yaml_document_get_node(document, number)->start_mark = mark;
+    if (builder->depth == 0)
+        return; /* the first node is the root */
+    int parent = builder->parents[builder->depth - 1];
+    int *key = &builder->keys[builder->depth - 1];
+    if (yaml_document_get_node(document, parent)->type == YAML_SEQUENCE_NODE) {
+        CHECK(yaml_document_append_sequence_item(document, parent, number));
+    } else if (*key == 0) {
+        *key = number;
+    } else {
+        CHECK(yaml_document_append_mapping_pair(document, parent, *key, number));
+        *key = 0;
+    }
+}
+
+/* Before its value is attached. */
+static bool is_value_of_list(const struct tree_builder *builder)
+{
+    const struct job_yaml_list *list = builder->yaml->list;
+    if (list == NULL || builder->depth != 1 || builder->keys[0] == 0)
+        return false;
+    const char *key = job_yaml_text(job_yaml_node(builder->yaml, builder->keys[0]));
+    return key != NULL && strcmp(key, list->key) == 0;
+}
+
+static void open_collection(struct tree_builder *builder, int number, yaml_mark_t mark)
+{
+    attach(builder, number, mark);
+    builder->parents[builder->depth] = number;
+    builder->keys[builder->depth++] = 0;
+}
+
+static int take_of_list(struct tree_builder *builder, const yaml_event_t *event)
+{
+    const struct job_yaml_list *list = builder->yaml->list;
+    if (event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT)
+        builder->list_depth++;
+    if (event->type == YAML_SEQUENCE_END_EVENT || event->type == YAML_MAPPING_END_EVENT)
+        builder->list_depth--;
+    return builder->list_depth > 0 ? list->take(list->context, event) : 0;
+}
+
+static int take_event(struct tree_builder *builder, const yaml_event_t *event)
+{
+    yaml_document_t *document = &builder->yaml->document;
+    const yaml_mark_t mark = event->start_mark;
+    int number;
+    if (builder->list_depth > 0)
+        return take_of_list(builder, event);
+    switch (event->type) {
+    case YAML_SCALAR_EVENT:
+        number = yaml_document_add_scalar(document, NULL, event->data.scalar.value,
+                                          (int)event->data.scalar.length, event->data.scalar.style);
+        attach(builder, number, mark);
+        break;
+    case YAML_SEQUENCE_START_EVENT:
+        number = yaml_document_add_sequence(document, NULL, event->data.sequence_start.style);
+        if (is_value_of_list(builder)) {
+            attach(builder, number, mark);
+            builder->list_depth = 1;
+        } else {
+            open_collection(builder, number, mark);
+        }
+        break;
+    case YAML_MAPPING_START_EVENT:
+        number = yaml_document_add_mapping(document, NULL, event->data.mapping_start.style);
+        open_collection(builder, number, mark);
+        break;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        builder->depth--;
+        break;
+    case YAML_NO_EVENT:
+    case YAML_STREAM_START_EVENT:
+    case YAML_STREAM_END_EVENT:
+    case YAML_DOCUMENT_START_EVENT:
+    case YAML_DOCUMENT_END_EVENT:
+    case YAML_ALIAS_EVENT:
+        break;
+    }
+    return 0;
+}
+
+static int build_tree(const struct yaml_input *input, struct tree_builder *builder)
 {
     yaml_parser_t parser;
     CHECK(yaml_parser_initialize(&parser));
     yaml_parser_set_input_string(&parser, (const unsigned char *)input->text, input->size);
-    struct event_count count = {0};
     int code = 0;
     bool is_done = false;
     while (code == 0 && !is_done) {
@@ -111,10 +208,12 @@ static int check_events(const struct yaml_input *input)
             code = syntax_error(input, &parser);
             break;
         }
-        const char *problem = event_problem(&event, &count);
+        const char *problem = event_problem(&event, &builder->count);
         if (problem != NULL)
             code = sheaf_error_set(input->error, SHEAF_ERROR_JOB, "%s:%zu: %s", input->path,
                                    event.start_mark.line + 1, problem);
+        else
+            code = take_event(builder, &event);
         is_done = event.type == YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
     }
@@ -125,21 +224,15 @@ static int check_events(const struct yaml_input *input)
 int job_yaml_load(struct job_yaml *yaml, const char *text, size_t size, struct sheaf_error *error)
 {
     struct yaml_input input = {.text = text, .size = size, .path = yaml->path, .error = error};
-    int code = check_events(&input);
-    if (code != 0)
-        return code;
-    yaml_parser_t parser;
-    CHECK(yaml_parser_initialize(&parser));
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
-    if (!yaml_parser_load(&parser, &yaml->document)) {
-        code = syntax_error(&input, &parser);
-    } else if (yaml_document_get_root_node(&yaml->document) == NULL) {
-        yaml_document_delete(&yaml->document);
+    struct tree_builder builder = {.yaml = yaml};
+    CHECK(yaml_document_initialize(&yaml->document, NULL, NULL, NULL, 1, 1));
+    int code = build_tree(&input, &builder);
+    if (code == 0 && yaml_document_get_root_node(&yaml->document) == NULL)
         code = sheaf_error_set(error, SHEAF_ERROR_JOB,
                                "%s: the job file is empty; it needs at least \"plugin: FILE.so\"",
                                yaml->path);
-    }
-    yaml_parser_delete(&parser);
+    if (code != 0)
+        yaml_document_delete(&yaml->document);
     return code;
 }
 

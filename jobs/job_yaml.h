@@ -9,9 +9,18 @@
 
 enum { JOB_YAML_DEPTH_MAX = 16 };
 
-/* Borrows path. */
+/* A list that may be long: what is in it is taken as it is read, and is not in the tree. */
+struct job_yaml_list {
+    const char *key; /* of the file's mapping; only a list in its place is taken */
+    /* Borrows the event. Returns 0, or a negative code after setting an error. */
+    int (*take)(void *context, const yaml_event_t *event);
+    void *context;
+};
+
+/* Borrows path and list. */
 struct job_yaml {
     const char *path;
+    const struct job_yaml_list *list; /* NULL: none */
     yaml_document_t document;
 };
 

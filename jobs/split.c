@@ -118,6 +118,9 @@ int split_walk_create(const struct split *split, struct split_walk **walk,
         if (code == 0)
             code = count_items(created, error);
         break;
+    case SPLIT_TASKS:
+        created->task_count = split->table->count;
+        break;
     case SPLIT_PRODUCT:
         code = count_product(created, error);
         break;
@@ -200,6 +203,12 @@ static void next_combination(struct split_walk *walk)
     }
 }
 
+static void next_listed(struct split_walk *walk, struct byte_reader *input)
+{
+    const char *command = walk->split->table->commands[walk->next_task - 1];
+    *input = byte_reader_of(command, strlen(command));
+}
+
 static int next_item(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error)
 {
     int code = read_item(walk, input, error);
@@ -219,6 +228,9 @@ int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct s
     switch (walk->split->kind) {
     case SPLIT_ITEMS:
         return next_item(walk, input, error);
+    case SPLIT_TASKS:
+        next_listed(walk, input);
+        return 1;
     case SPLIT_LINES:
         next_lines(walk);
         break;

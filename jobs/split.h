@@ -2,7 +2,8 @@
  *
  * LINES cuts each file into ceil(size / block) blocks, an empty file into none; so there may be no
  * task at all. FILES gives each task the path, without a newline. PRODUCT gives each task a line
- * `name=value` for each axis. ITEMS gives each task a line, without the newline. */
+ * `name=value` for each axis. ITEMS gives each task a line, without the newline; TASKS its command.
+ */
 #ifndef SHEAF_SPLIT_H
 #define SHEAF_SPLIT_H
 

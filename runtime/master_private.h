@@ -129,6 +129,8 @@ void master_split_batch(struct master *master, const unsigned char *body, size_t
 void master_split_end(struct master *master);
 int master_inputs_open(struct master *master, struct sheaf_error *error);
 void master_split_close(struct master *master);
+/* Of the graph of the job's tasks; 0 when none comes after another. */
+uint64_t master_graph_fingerprint(const struct master *master);
 
 /* master_report.c: facts and figures for people. */
 void master_tell(struct master *master, enum control_level level, const char *format, ...)

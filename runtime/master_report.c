@@ -84,6 +84,17 @@ static void tell_attempt_failed(struct master *master, const struct fact_attempt
                 attempts);
 }
 
+/* Several tasks, for the failure of one. */
+static void tell_not_run(struct master *master, const struct fact_attempt_failed *failed)
+{
+    char what[64];
+    report_describe_work(failed->work, failed->range, what, sizeof what);
+    if (master->told_failures++ >= FAILURES_TOLD_MAX)
+        return;
+    master_tell(master, CONTROL_ERROR, "%s %s not run: task %.*s failed", what,
+                failed->range.count > 1 ? "are" : "is", (int)failed->text_size, failed->text);
+}
+
 static void tell_worker_lost(struct master *master, const struct fact_worker_lost *lost)
 {
     const char *host = host_of(master, lost->worker);
@@ -139,7 +150,10 @@ void master_tell_fact(struct master *master, const struct fact *fact)
         tell_worker_lost(master, &fact->as.worker_lost);
         return;
     case FACT_ATTEMPT_FAILED:
-        tell_attempt_failed(master, &fact->as.attempt_failed);
+        if (fact->as.attempt_failed.cause == CAUSE_NOT_RUN)
+            tell_not_run(master, &fact->as.attempt_failed);
+        else
+            tell_attempt_failed(master, &fact->as.attempt_failed);
         return;
     case FACT_JOB_FAILED:
         report_describe_work(fact->as.job_failed.work, fact->as.job_failed.range, text,
@@ -268,12 +282,14 @@ static void fill_status(const struct master *master, struct status *status)
     status->incarnation = master_incarnation(master);
     status->tasks_done = state_done(state)->task_count;
     status->tasks_failed = state_failed_task_count(state);
+    status->tasks_not_run = state_not_run(state)->task_count;
     status->workers = (uint32_t)state_worker_count(state);
     status->slots = state_slot_count(state);
     status->elapsed_ms = (master->now_ns - master->start_ns) / SHEAF_NS_PER_MS;
     if (job != NULL) {
         status->tasks_total = job->task_count;
-        uint64_t away = status->tasks_done + state_open(state)->task_count;
+        uint64_t away =
+            status->tasks_done + state_open(state)->task_count + state_waiting_count(state);
         status->tasks_in_flight = away < job->task_count ? job->task_count - away : 0;
     }
     uint64_t done_now = status->tasks_done - master->done_at_start;
@@ -324,12 +340,17 @@ void master_tell_end(struct master *master)
     master_tell_status(master);
     const struct state *state = scheduler_state(master->scheduler);
     uint64_t failed = state_failed_task_count(state);
+    uint64_t not_run = state_not_run(state)->task_count;
+    char others[64] = "";
+    if (not_run > 0)
+        snprintf(others, sizeof others, ", and %llu were not run", (unsigned long long)not_run);
     if (failed > 0 && master->output_path != NULL)
         master_tell(
             master, CONTROL_ERROR,
-            "%llu of %llu tasks failed (`sheaf report %s` says why, --retry-failed tries them "
+            "%llu of %llu tasks failed%s (`sheaf report %s` says why, --retry-failed tries them "
             "again); the result without them is in %s",
-            (unsigned long long)failed, (unsigned long long)state_job(state)->task_count,
+            (unsigned long long)(failed - not_run),
+            (unsigned long long)state_job(state)->task_count, others,
             run_directory_path(master->directory), master->output_path);
     if (master->stage.name != NULL)
         return; /* how the run ends is not for one stage to say */

@@ -6,6 +6,12 @@
 /* Tasks stored in one step of the loop, so that the master stays responsive. */
 enum { TASKS_PER_STEP = 20000 };
 
+uint64_t master_graph_fingerprint(const struct master *master)
+{
+    const struct split *split = &master->job.split;
+    return split->kind == SPLIT_TASKS ? task_table_fingerprint(split->table) : 0;
+}
+
 static void accept_job(struct master *master, uint64_t task_count, uint64_t input_bytes,
                        uint32_t input_crc)
 {
@@ -16,6 +22,7 @@ static void accept_job(struct master *master, uint64_t task_count, uint64_t inpu
         .input_crc = input_crc,
         .has_merge = master->hooks.has_merge,
         .has_finish = master->hooks.has_finish,
+        .graph_fingerprint = master_graph_fingerprint(master),
     };
     struct sheaf_error error;
     master_step(master, &input, NULL, 0);

@@ -76,6 +76,8 @@ static struct scheduler_config scheduler_config_of(const struct master *master)
     config.end_ns = master->walltime.tasks_end_ns;
     config.only = master->options->only != NULL ? &master->only : NULL;
     config.has_split = master->job.split.kind == SPLIT_PLUGIN;
+    if (master->job.split.kind == SPLIT_TASKS)
+        config.graph = master->job.split.table->graph;
     return config;
 }
 
@@ -136,6 +138,19 @@ static int check_output(const struct master *master, struct sheaf_error *error)
     return publish_check(master->job.output_path, error);
 }
 
+/* With --force the results of another job are taken over: but when a task may start is told by the
+ * job file that is there now. */
+static int check_graph(const struct master *master, struct sheaf_error *error)
+{
+    const struct fact_job_accepted *job = state_job(scheduler_state(master->scheduler));
+    if (job == NULL || job->graph_fingerprint == master_graph_fingerprint(master))
+        return 0;
+    return sheaf_error_set(error, SHEAF_ERROR_IDENTITY,
+                           "the tasks of %s come after others than those of %s: run with the job "
+                           "file as it was, or start anew with --fresh",
+                           run_directory_path(master->directory), master->job.source_path);
+}
+
 static int start(struct master *master, bool is_new, struct sheaf_error *error)
 {
     const struct state *state = scheduler_state(master->scheduler);
@@ -143,7 +158,9 @@ static int start(struct master *master, bool is_new, struct sheaf_error *error)
     input.as.start.incarnation = state_incarnation(state) + 1;
     input.as.start.retries_failed = master->options->retries_failed;
     master->done_at_start = state_done(state)->task_count;
-    int code = master_inputs_open(master, error);
+    int code = check_graph(master, error);
+    if (code == 0)
+        code = master_inputs_open(master, error);
     if (code == 0)
         code = master_check_selection(master, error);
     if (code < 0)

@@ -28,6 +28,8 @@ static int compare_groups(const void *left, const void *right)
     const struct failure_group *b = *(const struct failure_group *const *)right;
     if ((a->work == 0) != (b->work == 0)) /* lost workers come last */
         return a->work == 0 ? 1 : -1;
+    if ((a->cause == CAUSE_NOT_RUN) != (b->cause == CAUSE_NOT_RUN)) /* what follows from others */
+        return a->cause == CAUSE_NOT_RUN ? 1 : -1;
     if (a->count != b->count)
         return a->count > b->count ? -1 : 1;
     return strcmp(a->host, b->host);
@@ -41,6 +43,17 @@ static void sort_groups(struct report *report)
     for (size_t i = 0; i < table->count; i++)
         report->groups[i] = table->groups[i];
     qsort(report->groups, report->group_count, sizeof *report->groups, compare_groups);
+}
+
+static void gather_failed(struct report *report)
+{
+    const struct range_set *not_run = state_not_run(report->state);
+    struct range range = {0, 0};
+    while (range_set_find_from(state_failed(report->state), range_end(range), &range))
+        range_set_add(&report->failed, range);
+    range = (struct range){0, 0};
+    while (range_set_find_from(not_run, range_end(range), &range))
+        range_set_remove(&report->failed, range);
 }
 
 int report_read(const char *dir, struct report *report, struct sheaf_error *error)
@@ -64,6 +77,7 @@ int report_read(const char *dir, struct report *report, struct sheaf_error *erro
     }
     fresh.is_held = run_directory_find_holder(dir, &fresh.holder, NULL) > 0;
     sort_groups(&fresh);
+    gather_failed(&fresh);
     *report = fresh;
     return 0;
 }
@@ -71,6 +85,7 @@ int report_read(const char *dir, struct report *report, struct sheaf_error *erro
 void report_close(struct report *report)
 {
     state_destroy(report->state);
+    range_set_close(&report->failed);
     free(report->groups);
 }
 
@@ -110,7 +125,10 @@ void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t 
 
 void report_describe_work(enum work work, struct range range, char *text, size_t text_size)
 {
-    if (work == WORK_RUN)
+    if (work == WORK_RUN && range.count > 1)
+        snprintf(text, text_size, "tasks %" PRIu64 " to %" PRIu64, range.first,
+                 range_end(range) - 1);
+    else if (work == WORK_RUN)
         snprintf(text, text_size, "task %" PRIu64, range.first);
     else if (work == WORK_MERGE)
         snprintf(text, text_size, "merge of tasks %" PRIu64 " to %" PRIu64, range.first,
@@ -135,6 +153,8 @@ static const char *remedy(enum cause cause)
                "the hosts named above if it happens often";
     case CAUSE_STOPPED:
         return "what was stopped on request costs no task an attempt and runs again";
+    case CAUSE_NOT_RUN:
+        return "tasks that were not run need nothing but that those before them succeed";
     case CAUSE_NONE:
     case CAUSE_PLUGIN:
     case CAUSE_EXIT:
@@ -167,7 +187,7 @@ static size_t advise_by_cause(const struct report *report, char advice[][REPORT_
 static bool find_suspect(const struct report *report, uint64_t *task)
 {
     struct range failed;
-    if (range_set_find_from(state_failed(report->state), 0, &failed)) {
+    if (range_set_find_from(&report->failed, 0, &failed)) {
         *task = failed.first;
         return true;
     }

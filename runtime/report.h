@@ -15,8 +15,9 @@ struct report {
     struct state *state;                 /* owned */
     const struct failure_group **groups; /* owned; the largest first */
     size_t group_count;
-    uint64_t damage_count; /* places of the journal that could not be read */
-    bool is_held;          /* a master works on it */
+    struct range_set failed; /* the tasks that failed for good, without those that were not run */
+    uint64_t damage_count;   /* places of the journal that could not be read */
+    bool is_held;            /* a master works on it */
     struct run_directory_holder holder;
 };
 

@@ -79,14 +79,13 @@ static json_t *group_of(const struct failure_group *group)
 }
 
 /* [[first, last], ...] */
-static json_t *failed_ranges_of(const struct report *report, uint64_t *left_out)
+static json_t *ranges_of(const struct range_set *tasks, uint64_t *left_out)
 {
-    const struct range_set *failed = state_failed(report->state);
     json_t *ranges = json_array();
     struct range range = {0, 0};
-    *left_out = failed->task_count;
+    *left_out = tasks->task_count;
     for (int i = 0; i < REPORT_RANGES_MAX; i++) {
-        if (!range_set_find_from(failed, range_end(range), &range))
+        if (!range_set_find_from(tasks, range_end(range), &range))
             break;
         json_array_append_new(
             ranges, json_pack("[II]", (json_int_t)range.first, (json_int_t)(range_end(range) - 1)));
@@ -99,6 +98,7 @@ static json_t *report_to_json(const struct report *report)
 {
     const struct fact_job_accepted *job = state_job(report->state);
     char advice[REPORT_ADVICE_MAX][REPORT_TEXT_BYTES];
+    const struct range_set *not_run = state_not_run(report->state);
     uint64_t failed_count = state_failed_task_count(report->state);
     uint64_t left_out;
     json_t *json = json_object();
@@ -108,9 +108,12 @@ static json_t *report_to_json(const struct report *report)
     json_object_set_new(json, "tasks_total", number_of(job != NULL ? job->task_count : 0));
     json_object_set_new(json, "tasks_done",
                         number_of(state_done(report->state)->task_count - failed_count));
-    json_object_set_new(json, "tasks_failed", number_of(failed_count));
-    json_object_set_new(json, "failed_ranges", failed_ranges_of(report, &left_out));
+    json_object_set_new(json, "tasks_failed", number_of(failed_count - not_run->task_count));
+    json_object_set_new(json, "failed_ranges", ranges_of(&report->failed, &left_out));
     json_object_set_new(json, "failed_not_shown", number_of(left_out));
+    json_object_set_new(json, "tasks_not_run", number_of(not_run->task_count));
+    json_object_set_new(json, "not_run_ranges", ranges_of(not_run, &left_out));
+    json_object_set_new(json, "not_run_not_shown", number_of(left_out));
     json_object_set_new(json, "damaged_places", number_of(report->damage_count));
     json_t *groups = json_array();
     for (size_t i = 0; i < report->group_count; i++)

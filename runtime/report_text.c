@@ -22,23 +22,21 @@ static void print_number(FILE *out, uint64_t number, const char *one, const char
     fprintf(out, "%s %s", text, number == 1 ? one : many);
 }
 
-static void print_failed_tasks(const struct report *report, FILE *out)
+static void print_tasks(const struct range_set *tasks, FILE *out)
 {
-    const struct range_set *failed = state_failed(report->state);
     struct range range = {0, 0};
     uint64_t shown_count = 0;
-    print_number(out, failed->task_count, "task for good: ", "tasks for good: ");
     for (int i = 0; i < REPORT_RANGES_MAX; i++) {
-        if (!range_set_find_from(failed, range_end(range), &range))
+        if (!range_set_find_from(tasks, range_end(range), &range))
             break;
         fprintf(out, "%s%" PRIu64, i > 0 ? ", " : "", range.first);
         if (range.count > 1)
             fprintf(out, "-%" PRIu64, range_end(range) - 1);
         shown_count += range.count;
     }
-    if (shown_count < failed->task_count) {
+    if (shown_count < tasks->task_count) {
         fputs(" and ", out);
-        print_number(out, failed->task_count - shown_count, "more", "more, not shown");
+        print_number(out, tasks->task_count - shown_count, "more", "more, not shown");
     }
     fputc('\n', out);
 }
@@ -47,6 +45,7 @@ static void print_standing(const struct report *report, FILE *out)
 {
     const struct fact_job_accepted *job = state_job(report->state);
     const struct fact_job_failed *failure = state_job_failure(report->state);
+    const struct range_set *not_run = state_not_run(report->state);
     uint64_t failed_count = state_failed_task_count(report->state);
     fprintf(out, "job        %s\n", report->identity.job_name);
     fprintf(out, "state      %s", report_state_word(report));
@@ -70,9 +69,15 @@ static void print_standing(const struct report *report, FILE *out)
         progress_format_number(state_done(report->state)->task_count - failed_count, done);
         fprintf(out, "%s of %s tasks\n", done, total);
     }
-    if (failed_count > 0) {
+    if (report->failed.task_count > 0) {
         fputs("failed     ", out);
-        print_failed_tasks(report, out);
+        print_number(out, report->failed.task_count, "task for good: ", "tasks for good: ");
+        print_tasks(&report->failed, out);
+    }
+    if (not_run->task_count > 0) {
+        fputs("not run    ", out);
+        print_number(out, not_run->task_count, "task: ", "tasks: ");
+        print_tasks(not_run, out);
     }
     if (report->damage_count > 0)
         fprintf(out,
@@ -104,6 +109,12 @@ static void print_heading(const struct failure_group *group, FILE *out)
         fputs(" under way there; no task lost an attempt by it\n", out);
         return;
     }
+    if (group->cause == CAUSE_NOT_RUN) {
+        print_number(out, group->count, "task was not run, since one",
+                     "tasks were not run, since one");
+        fputs(" before it failed\n", out);
+        return;
+    }
     print_number(out, group->count, "attempt failed", "attempts failed");
     print_host(group, out);
     fprintf(out, ": %s", how);
@@ -118,14 +129,24 @@ static void print_heading(const struct failure_group *group, FILE *out)
 
 static void print_examples(const struct failure_group *group, FILE *out)
 {
+    uint64_t shown_count = 0;
     for (uint32_t i = 0; i < group->example_count; i++) {
         const struct failure_example *example = &group->examples[i];
         if (group->work == 0) {
             fprintf(out, "    worker %" PRIu32 "\n", example->worker);
+            shown_count++;
             continue;
         }
         char what[REPORT_TEXT_BYTES];
         report_describe_work(group->work, example->range, what, sizeof what);
+        if (group->cause == CAUSE_NOT_RUN) {
+            fprintf(out, "    %s: not run: task ", what);
+            print_foreign(out, example->text, example->text_size);
+            fputs(" failed\n", out);
+            shown_count += example->range.count;
+            continue;
+        }
+        shown_count++;
         fprintf(out, "    %s, attempt %" PRIu32 ", worker %" PRIu32, what, example->attempt,
                 example->worker);
         if (example->text_size > 0)
@@ -133,9 +154,9 @@ static void print_examples(const struct failure_group *group, FILE *out)
         print_foreign(out, example->text, example->text_size);
         fputc('\n', out);
     }
-    if (group->count > group->example_count) {
+    if (group->count > shown_count) {
         fputs("    and ", out);
-        print_number(out, group->count - group->example_count, "more\n", "more\n");
+        print_number(out, group->count - shown_count, "more\n", "more\n");
     }
 }
 

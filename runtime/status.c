@@ -50,11 +50,11 @@ static const struct {
     {                                                                                              \
 #name, offsetof(struct status, name)                                                       \
     }
-    NUMBER(incarnation),        NUMBER(tasks_total),  NUMBER(tasks_done),
-    NUMBER(tasks_failed),       NUMBER(slots),        NUMBER(tasks_in_flight),
-    NUMBER(tasks_per_ks),       NUMBER(remaining_ms), NUMBER(elapsed_ms),
-    NUMBER(written_unix_s),     NUMBER(stage_number), NUMBER(stage_count),
-    NUMBER(stages_tasks_ended),
+    NUMBER(incarnation),        NUMBER(tasks_total),   NUMBER(tasks_done),
+    NUMBER(tasks_failed),       NUMBER(slots),         NUMBER(tasks_in_flight),
+    NUMBER(tasks_per_ks),       NUMBER(remaining_ms),  NUMBER(elapsed_ms),
+    NUMBER(written_unix_s),     NUMBER(stage_number),  NUMBER(stage_count),
+    NUMBER(stages_tasks_ended), NUMBER(tasks_not_run),
 #undef NUMBER
 };
 

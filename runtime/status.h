@@ -39,7 +39,8 @@ struct status {
     uint64_t incarnation;
     uint64_t tasks_total; /* 0 while not known */
     uint64_t tasks_done;
-    uint64_t tasks_failed; /* for good */
+    uint64_t tasks_failed;  /* for good, with those not run */
+    uint64_t tasks_not_run; /* since one before them failed; not in a progress line */
     uint64_t tasks_in_flight;
     uint32_t workers;
     uint64_t slots;

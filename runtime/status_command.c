@@ -61,9 +61,13 @@ static void print_tasks(const struct status *status)
     progress_format_number(status->tasks_done, number);
     progress_format_number(status->tasks_total, total);
     print_line("done", "%s of %s tasks", number, status->tasks_total > 0 ? total : "?");
-    if (status->tasks_failed > 0) {
-        progress_format_number(status->tasks_failed, number);
+    if (status->tasks_failed > status->tasks_not_run) {
+        progress_format_number(status->tasks_failed - status->tasks_not_run, number);
         print_line("failed", "%s tasks", number);
+    }
+    if (status->tasks_not_run > 0) {
+        progress_format_number(status->tasks_not_run, number);
+        print_line("not run", "%s tasks, since one before them failed", number);
     }
 }
 

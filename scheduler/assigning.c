@@ -57,6 +57,14 @@ void assigning_queue_retries(struct scheduler *scheduler, struct range range, ui
     }
 }
 
+/* What an order rests on: also on the results of the tasks that its own come after. */
+static uint64_t order_seq(const struct scheduler *scheduler, enum work work)
+{
+    uint64_t admission_seq = scheduler_admission_seq(scheduler);
+    uint64_t ready_seq = work == WORK_RUN ? state_ready_seq(scheduler->state) : 0;
+    return ready_seq > admission_seq ? ready_seq : admission_seq;
+}
+
 uint64_t assigning_assign(struct scheduler *scheduler, const struct fact_assigned *assigned)
 {
     uint64_t assignment_count =
@@ -70,13 +78,14 @@ uint64_t assigning_assign(struct scheduler *scheduler, const struct fact_assigne
     workers_update_load(scheduler, assigned->worker);
     observed_worker_served(&scheduler->observations,
                            observed_worker_get(&scheduler->observations, assigned->worker));
-    scheduler_add_effect(scheduler, (struct effect){.kind = EFFECT_ASSIGN,
-                                                    .after_seq = scheduler_admission_seq(scheduler),
-                                                    .worker = assigned->worker,
-                                                    .assignment = seq,
-                                                    .work = assigned->work,
-                                                    .range = assigned->range,
-                                                    .attempt = assigned->attempt});
+    scheduler_add_effect(scheduler,
+                         (struct effect){.kind = EFFECT_ASSIGN,
+                                         .after_seq = order_seq(scheduler, assigned->work),
+                                         .worker = assigned->worker,
+                                         .assignment = seq,
+                                         .work = assigned->work,
+                                         .range = assigned->range,
+                                         .attempt = assigned->attempt});
     return seq;
 }
 
@@ -118,7 +127,8 @@ static struct work_item *find_companion(struct scheduler *scheduler, const struc
     if (first == NULL || trouble == NULL || companion == NULL || !companion->is_ready ||
         companion->avoid.worker != item->avoid.worker ||
         companion->avoid.node != item->avoid.node || trouble->attempts != first->attempts ||
-        trouble->assignment != 0 || trouble->crashes > 0 || first->crashes > 0)
+        trouble->assignment != 0 || trouble->crashes > 0 || first->crashes > 0 ||
+        state_has_waiting(scheduler->state, next))
         return NULL;
     return companion;
 }
@@ -161,6 +171,16 @@ static void assign_item(struct scheduler *scheduler, const struct observed_worke
     assigning_assign(scheduler, &assigned);
 }
 
+/* The result of a task that it comes after was lost, and is to come first. That is rare, and so the
+ * item just looks again some time later. */
+static void put_off(struct scheduler *scheduler, struct work_item *item)
+{
+    struct work_item later = *item;
+    later.ready_ns = scheduler->now_ns + scheduler->config.retry_delay_ns + 1;
+    work_queue_remove(&scheduler->queue, item);
+    work_queue_put(&scheduler->queue, &later);
+}
+
 static bool place_item(struct scheduler *scheduler)
 {
     struct work_item *item = work_queue_first(&scheduler->queue);
@@ -168,6 +188,10 @@ static bool place_item(struct scheduler *scheduler)
         struct work_item *next = work_queue_next(item);
         if (!is_wanted(scheduler, item)) {
             drop_item(scheduler, item);
+            return true;
+        }
+        if (item->work == WORK_RUN && state_has_waiting(scheduler->state, item->range)) {
+            put_off(scheduler, item);
             return true;
         }
         const struct observed_worker *worker =

@@ -218,6 +218,7 @@ static bool copy_one(struct scheduler *scheduler)
             return false;
         const struct assignment *original = state_find_assignment(scheduler->state, late->seq);
         if (worker != NULL && worker->rank != late->worker &&
+            !state_has_waiting(scheduler->state, original->range) &&
             walltime_fit(scheduler, worker, original->range.count) == original->range.count) {
             const struct fact_assigned copy = {.worker = worker->rank,
                                                .work = original->work,

@@ -24,6 +24,8 @@ static void encode_job_accepted(const struct fact_job_accepted *job, struct byte
     byte_writer_put_u32(writer, job->input_crc);
     put_bool(writer, job->has_merge);
     put_bool(writer, job->has_finish);
+    if (job->graph_fingerprint != 0)
+        byte_writer_put_u64(writer, job->graph_fingerprint);
 }
 
 static void encode_assigned(const struct fact_assigned *assigned, struct byte_writer *writer)
@@ -234,6 +236,7 @@ static bool decode_job_accepted(struct byte_reader *reader, struct fact_job_acce
     job->input_crc = byte_reader_get_u32(reader);
     job->has_merge = get_bool(reader);
     job->has_finish = get_bool(reader);
+    job->graph_fingerprint = byte_reader_left(reader) > 0 ? byte_reader_get_u64(reader) : 0;
     return job->task_count <= SHEAF_TASKS_MAX;
 }
 

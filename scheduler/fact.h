@@ -29,7 +29,8 @@ enum work {
     X(STOPPED, "stopped on request")                                                               \
     X(INPUT, "its input could not be read")                                                        \
     X(LIMIT, "a documented limit was exceeded")                                                    \
-    X(NODE_LOST, "all workers of its node were lost")
+    X(NODE_LOST, "all workers of its node were lost")                                              \
+    X(NOT_RUN, "was not run: a task that it comes after failed")
 
 enum cause {
     CAUSE_NONE = 0,
@@ -82,6 +83,7 @@ struct fact_job_accepted {
     uint32_t input_crc;   /* CRC-32 of the stored index of inputs */
     bool has_merge;       /* false: results are collected in index order */
     bool has_finish;
+    uint64_t graph_fingerprint; /* of the task_graph; 0 when no task comes after another */
 };
 
 struct fact_worker_joined {
@@ -135,7 +137,8 @@ struct fact_returned {
  * for a crash of RUN, this ends the assignment: what a crash leaves of its range becomes open
  * again. When is_final, the task counts as done with an absent result; only then may the range of
  * RUN hold several tasks (a snapshot says so of neighbours). In a snapshot the assignment is 0: the
- * attempt is not one more, it is in a FAILURES. */
+ * attempt is not one more, it is in a FAILURES. For NOT_RUN there was no attempt: the tasks of the
+ * range come after one that failed for good, whose name is the text. */
 struct fact_attempt_failed {
     uint32_t worker;
     uint64_t assignment;

@@ -90,6 +90,8 @@ static void add_job_accepted(struct text *text, const struct fact_job_accepted *
     add(text, "job accepted: %" PRIu64 " tasks, %" PRIu64 " input bytes, %s%s", job->task_count,
         job->input_bytes, job->has_merge ? "merged" : "collected",
         job->has_finish ? ", finished" : "");
+    if (job->graph_fingerprint != 0)
+        add(text, ", some after others");
 }
 
 static void add_assigned(struct text *text, const struct fact_assigned *assigned)
@@ -137,7 +139,11 @@ static void add_attempt_failed(struct text *text, const struct fact_attempt_fail
         add_range(text, failed->range);
         add(text, " failed");
     }
-    add(text, "%s on worker %" PRIu32 ": ", failed->is_final ? " for good" : "", failed->worker);
+    if (failed->cause == CAUSE_NOT_RUN)
+        add(text, " for good: ");
+    else
+        add(text, "%s on worker %" PRIu32 ": ", failed->is_final ? " for good" : "",
+            failed->worker);
     add_cause(text, failed->cause, failed->detail);
     if (failed->text_size > 0) {
         add(text, ": ");

@@ -37,6 +37,7 @@ struct scheduler *scheduler_create(const struct scheduler_config *config)
     struct scheduler *scheduler = memory_allocate_zeroed(1, sizeof *scheduler);
     scheduler->config = *config;
     scheduler->state = state_create();
+    state_set_graph(scheduler->state, config->graph);
     observations_init(&scheduler->observations);
     TAILQ_INIT(&scheduler->endgame.asked);
     SLIST_INIT(&scheduler->step_partials);
@@ -321,6 +322,7 @@ static void follow_phase(struct scheduler *scheduler)
 /* What follows from the state and the time, whatever the input was. */
 static void decide(struct scheduler *scheduler)
 {
+    dependencies_fail_doomed(scheduler);
     follow_phase(scheduler);
     benching_judge(scheduler);
     scheduler->is_short_of_time = false;
@@ -330,6 +332,7 @@ static void decide(struct scheduler *scheduler)
     }
     endgame_hurry(scheduler);
     workers_check_presence(scheduler);
+    dependencies_check(scheduler);
     if (scheduler->is_over || scheduler->is_publish_asked ||
         scheduler->observations.outstanding_count > 0)
         return;
@@ -369,6 +372,8 @@ uint64_t scheduler_next_tick_ns(const struct scheduler *scheduler)
 {
     if (!scheduler->is_started || scheduler->is_over)
         return UINT64_MAX;
+    if (state_doomed(scheduler->state)->task_count > 0)
+        return scheduler->now_ns;
     uint64_t next_ns = workers_next_ns(scheduler);
     if (!scheduler->is_stopping) {
         next_ns = earlier(next_ns, work_queue_next_ns(&scheduler->queue));

@@ -32,8 +32,9 @@ struct scheduler_config {
     uint64_t probe_delay_ns;    /* from benching to the first probe; default 10 s */
     size_t troubles_max;        /* tasks in trouble from which on no open ones are started: memory
                                    stays bounded when all fail; default 65536 */
-    const struct range_set *only; /* kept: no other tasks are started; NULL: all may be */
-    bool has_split;               /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
+    const struct range_set *only;   /* kept: no other tasks are started; NULL: all may be */
+    bool has_split;                 /* tasks come from the plug-in: PHASE_NEW assigns WORK_SPLIT */
+    const struct task_graph *graph; /* which tasks come after others; NULL: none does */
 };
 
 struct scheduler_config scheduler_config_default(void);
@@ -178,7 +179,7 @@ void output_close(struct output *output);
 
 struct scheduler;
 
-/* Returns a scheduler with an empty state, owned by the caller. */
+/* Returns a scheduler with an empty state, owned by the caller. Keeps config->graph. */
 struct scheduler *scheduler_create(const struct scheduler_config *config);
 void scheduler_destroy(struct scheduler *scheduler);
 

@@ -1,8 +1,8 @@
 /* scheduler_private.h - what the files of the scheduler share; nobody else includes it.
  *
- * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; benching.c,
- * assigning.c, merging.c and endgame.c then decide what follows from the state, within the time
- * limit of walltime.c and the tasks of selection.c. */
+ * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; dependencies.c,
+ * benching.c, assigning.c, merging.c and endgame.c then decide what follows from the state, within
+ * the time limit of walltime.c and the tasks of selection.c. */
 #ifndef SHEAF_SCHEDULER_PRIVATE_H
 #define SHEAF_SCHEDULER_PRIVATE_H
 
@@ -124,6 +124,13 @@ void benching_judge(struct scheduler *scheduler);
 /* Tries the benched nodes whose time has come. */
 void benching_probe(struct scheduler *scheduler);
 uint64_t benching_next_ns(const struct scheduler *scheduler);
+
+/* dependencies.c */
+/* Says of what comes after a task that failed for good that it is not run; of very many in several
+ * steps. */
+void dependencies_fail_doomed(struct scheduler *scheduler);
+/* Tasks that wait do so for others that are open, out or in trouble. */
+void dependencies_check(const struct scheduler *scheduler);
 
 /* merging.c */
 /* The partial that holds `task` is new: queues what can be merged now. */

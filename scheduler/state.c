@@ -23,6 +23,7 @@ void state_destroy(struct state *state)
     while (!TAILQ_EMPTY(&state->workers))
         state_remove_worker(state, TAILQ_FIRST(&state->workers));
     state_clear_tasks(state);
+    state_end_graph(state);
     range_set_close(&state->benched_nodes);
     failure_table_close(&state->failures);
     id_map_close(&state->workers_by_rank);

@@ -7,6 +7,7 @@
 
 #include "failure_table.h"
 #include "range_set.h"
+#include "task_graph.h"
 
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
@@ -45,6 +46,7 @@ struct worker {
 
 #define WORKER_NONE UINT32_MAX
 #define NODE_NONE   UINT32_MAX
+#define TASK_NONE   UINT32_MAX
 
 /* Work with a failed attempt that has not succeeded since: a single task (RUN), a subtree (MERGE),
  * the split or the finish. A task in trouble is not open: it is started again by itself. */
@@ -64,6 +66,10 @@ struct state;
 
 struct state *state_create(void);
 void state_destroy(struct state *state);
+
+/* Which tasks come after others, when that is known; before the job is. It is used when the job
+ * that is accepted has its fingerprint. Keeps the graph, which must outlive the state. */
+void state_set_graph(struct state *state, const struct task_graph *graph);
 
 /* Law 1. Facts come in ascending seq; one that does not is ignored: it was applied before. */
 void state_apply(struct state *state, const struct fact *fact);
@@ -89,6 +95,21 @@ const struct range_set *state_done(const struct state *state);
 uint64_t state_failed_task_count(const struct state *state);
 /* The tasks that failed for good. */
 const struct range_set *state_failed(const struct state *state);
+/* Those of them that were not run, since one that they come after failed. */
+const struct range_set *state_not_run(const struct state *state);
+/* NULL while no task comes after another, as far as is known. */
+const struct task_graph *state_graph(const struct state *state);
+/* The tasks that can never run and are not failed yet. */
+const struct range_set *state_doomed(const struct state *state);
+/* The task whose failure dooms this one; TASK_NONE when that is forgotten. */
+uint32_t state_culprit(const struct state *state, uint64_t task);
+/* So many tasks wait for others. Costs O(tasks) where there is a graph. */
+uint64_t state_waiting_count(const struct state *state);
+/* A task of the range waits for another. */
+bool state_has_waiting(const struct state *state, struct range range);
+/* The fact that was the last to open a task that had waited, or 0: what starts a task rests on it.
+ */
+uint64_t state_ready_seq(const struct state *state);
 /* What failed so far, in all runs of the job. */
 const struct failure_table *state_failures(const struct state *state);
 size_t state_partial_count(const struct state *state);
@@ -119,9 +140,9 @@ const struct trouble *state_find_trouble_from(const struct state *state, enum wo
 /* What the last apply ended, for whatever reason, in order of ending. *count of them. */
 const struct assignment *state_ended(const struct state *state, size_t *count);
 
-/* The invariants: every task is exactly one of open, done, in trouble, in flight; the partials tile
- * what is done; twins, counts and phase agree. Returns NULL, or what is wrong (borrowed). Costs
- * O(everything): for tests. */
+/* The invariants: every task is exactly one of open, done, in trouble, in flight, waiting; the
+ * partials tile what is done; twins, counts and phase agree. Returns NULL, or what is wrong
+ * (borrowed). Costs O(everything): for tests. */
 const char *state_check(const struct state *state);
 
 #endif

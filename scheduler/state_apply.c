@@ -30,7 +30,7 @@ static bool is_same_job(const struct fact_job_accepted *a, const struct fact_job
 {
     return a->task_count == b->task_count && a->input_bytes == b->input_bytes &&
            a->input_crc == b->input_crc && a->has_merge == b->has_merge &&
-           a->has_finish == b->has_finish;
+           a->has_finish == b->has_finish && a->graph_fingerprint == b->graph_fingerprint;
 }
 
 /* Results belong to one set of tasks: with other tasks, all begins anew. */
@@ -48,6 +48,7 @@ static void apply_job_accepted(struct state *state, const struct fact_job_accept
     state->has_job = true;
     state->job = *job;
     range_set_add(&state->open, (struct range){0, job->task_count});
+    state_begin_graph(state);
     if (state->phase == PHASE_NEW)
         state->phase = PHASE_RUNNING;
 }
@@ -79,8 +80,12 @@ static void apply_run_result(struct state *state, const struct fact_result *resu
     for (uint32_t i = 0; i < result->partial_count; i++) {
         const struct partial *partial = &result->partials[i];
         if (is_possible_partial(state, partial) &&
-            !range_set_intersects(&state->done, partial->range))
+            !range_set_intersects(&state->done, partial->range)) {
             state_add_partial(state, partial);
+            /* Of an absent one, a snapshot says afterwards that it failed. */
+            if (!partial->is_absent)
+                state_settle_graph(state, partial->range);
+        }
     }
 }
 
@@ -174,15 +179,29 @@ static void mark_failed(struct state *state, struct range range)
                       range_between(done.first, range_end(done) < end ? range_end(done) : end));
 }
 
-/* A task that was done before keeps its partial: a snapshot gives those first. */
-static void fail_tasks(struct state *state, struct range range)
+static void add_absent(struct state *state, struct range range)
 {
     const struct partial absent = {.range = range, .is_absent = true};
-    if (range.count == 1 && !range_set_contains(&state->done, range)) {
-        state_add_partial(state, &absent);
-        state_join_absent(state, range.first);
-    }
+    if (range_set_contains(&state->done, range))
+        return;
+    state_add_partial(state, &absent);
+    state_join_absent(state, range.first);
+}
+
+/* A task that was done before keeps its partial: a snapshot gives those first. */
+static void fail_tasks(struct state *state, const struct fact_attempt_failed *failed)
+{
+    struct range range = failed->range;
+    bool is_not_run = failed->cause == CAUSE_NOT_RUN;
+    if (range.count == 1)
+        add_absent(state, range);
+    for (uint64_t task = range.first; is_not_run && task < range_end(range); task++)
+        add_absent(state, (struct range){task, 1});
     mark_failed(state, range);
+    if (is_not_run)
+        range_set_add(&state->not_run, range);
+    state_settle_graph(state, range);
+    state_doom_successors(state, range);
 }
 
 static void apply_task_failed(struct state *state, const struct fact_attempt_failed *failed)
@@ -190,7 +209,7 @@ static void apply_task_failed(struct state *state, const struct fact_attempt_fai
     if (!state_has_range(state, failed->range))
         return;
     if (failed->is_final) {
-        fail_tasks(state, failed->range);
+        fail_tasks(state, failed);
     } else if (!range_set_intersects(&state->done, failed->range)) {
         count_failure(state_get_trouble(state, WORK_RUN, failed->range), failed);
         range_set_remove(&state->open, failed->range);

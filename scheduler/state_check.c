@@ -1,7 +1,10 @@
 /* state_check.c - the invariants of a state, for tests. */
 #include "state_private.h"
 
+#include "memory.h"
 #include "tree.h"
+
+#include <stdlib.h>
 
 static const char *check_open(const struct state *state)
 {
@@ -16,6 +19,10 @@ static const char *check_open(const struct state *state)
     while (range_set_find_from(&state->failed, range_end(range), &range))
         if (!range_set_contains(&state->done, range))
             return "a task that failed for good is not done";
+    range = (struct range){0, 0};
+    while (range_set_find_from(&state->not_run, range_end(range), &range))
+        if (!range_set_contains(&state->failed, range))
+            return "a task that was not run is not failed";
     return NULL;
 }
 
@@ -83,6 +90,55 @@ static const char *check_flights(const struct state *state, uint64_t *task_count
     }
     *task_count += in_flight.task_count;
     range_set_close(&in_flight);
+    return problem;
+}
+
+/* Adds the tasks that are nowhere else. */
+static const char *check_graph(const struct state *state, uint64_t *task_count)
+{
+    const struct state_graph *graph = &state->graph;
+    if (graph->used == NULL)
+        return state->graph.doomed.task_count > 0 ? "a task is doomed without a graph" : NULL;
+    for (uint32_t task = 0; task < graph->used->task_count; task++) {
+        const struct range one = {task, 1};
+        bool is_done = range_set_contains(&state->done, one);
+        bool is_failed = range_set_contains(&state->failed, one);
+        if (graph->has_succeeded[task] != (is_done && !is_failed))
+            return "what is known of a task's success is wrong";
+        if (is_done && range_set_contains(&graph->doomed, one))
+            return "a task is both done and doomed";
+        bool is_waiting = graph->missing_counts[task] > 0;
+        if (is_waiting && range_set_contains(&state->open, one))
+            return "a task is open before another that it comes after";
+        *task_count += is_waiting && !is_done && !state_has_flight(state, one) &&
+                       state_find_trouble(state, WORK_RUN, one) == NULL;
+    }
+    return NULL;
+}
+
+/* Each task waits for as many edges as come from tasks that have not succeeded. */
+static const char *check_missing(const struct state *state)
+{
+    const struct task_graph *edges = state->graph.used;
+    const char *problem = NULL;
+    if (edges == NULL)
+        return NULL;
+    uint32_t *missing = memory_allocate_zeroed(edges->task_count, sizeof *missing);
+    for (uint32_t task = 0; task < edges->task_count; task++) {
+        bool is_failed = range_set_contains(&state->failed, (struct range){task, 1});
+        uint32_t end = edges->successor_starts[task + 1];
+        for (uint32_t at = edges->successor_starts[task]; at < end; at++) {
+            const struct range after = {edges->successors[at], 1};
+            missing[after.first] += !state->graph.has_succeeded[task];
+            if (is_failed && !range_set_contains(&state->done, after) &&
+                !range_set_contains(&state->graph.doomed, after))
+                problem = "a task comes after one that failed for good, and is not doomed";
+        }
+    }
+    for (uint32_t task = 0; task < edges->task_count; task++)
+        if (missing[task] != state->graph.missing_counts[task])
+            problem = "a task waits for the wrong number of others";
+    free(missing);
     return problem;
 }
 
@@ -183,6 +239,10 @@ const char *state_check(const struct state *state)
         problem = check_troubles(state, &task_count);
     if (problem == NULL)
         problem = check_flights(state, &task_count);
+    if (problem == NULL)
+        problem = check_graph(state, &task_count);
+    if (problem == NULL)
+        problem = check_missing(state);
     if (problem == NULL)
         problem = check_partials(state);
     if (problem == NULL)

@@ -12,15 +12,16 @@ const struct failure_table *state_failures(const struct state *state)
 
 void state_count_failure(struct state *state, const struct fact_attempt_failed *failed)
 {
-    if (failed->assignment == 0) /* of a snapshot: counted before */
+    bool is_not_run = failed->cause == CAUSE_NOT_RUN && state->is_snapshot_over;
+    if (failed->assignment == 0 && !is_not_run) /* of a snapshot: counted before */
         return;
     const struct trouble *trouble = state_find_trouble(state, failed->work, failed->range);
     const struct fact_failures failures = {
         .work = failed->work,
         .cause = failed->cause,
         .detail = failed->detail,
-        .count = 1,
-        .final_count = failed->is_final ? 1 : 0,
+        .count = is_not_run ? failed->range.count : 1,
+        .final_count = is_not_run ? failed->range.count : failed->is_final,
         .has_example = true,
         .example = {.worker = failed->worker,
                     .attempt = trouble != NULL ? trouble->attempts + 1 : 1,

@@ -20,6 +20,18 @@ RB_PROTOTYPE(flight_tree, assignment, by_first, )
 RB_PROTOTYPE(partial_tree, partial_node, by_first, )
 RB_PROTOTYPE(trouble_tree, trouble, by_work, )
 
+/* What follows from the graph: kept so that each edge costs O(1), and no job without a graph
+ * anything. */
+struct state_graph {
+    const struct task_graph *offered; /* before it is known whether it is the job's */
+    const struct task_graph *used;    /* NULL: the rest is empty */
+    uint32_t *missing_counts;         /* of each task: edges from tasks that have not succeeded */
+    uint32_t *culprits;               /* of tasks that are doomed or not run */
+    bool *has_succeeded;              /* each task */
+    struct range_set doomed;
+    uint64_t ready_seq;
+};
+
 struct state {
     uint64_t last_seq;
     bool is_snapshot_over; /* from here on every seq is new */
@@ -30,11 +42,13 @@ struct state {
     struct fact_job_accepted job;
     struct fact_job_failed job_failure;
 
-    /* Every task is in exactly one of: open, done, `troubles` (RUN), and in flight, which is the
-     * rest: what the ranges in `flights` hold. */
+    /* Every task is in exactly one of: open, done, `troubles` (RUN), in flight, which is what the
+     * ranges in `flights` hold besides, and waiting for others, which is the rest. */
     struct range_set open;
     struct range_set done;
-    struct range_set failed; /* subset of done */
+    struct range_set failed;  /* subset of done */
+    struct range_set not_run; /* subset of failed */
+    struct state_graph graph;
     uint64_t published_failed_count;
 
     struct partial_tree partials;
@@ -64,7 +78,7 @@ struct state {
 uint64_t state_task_count(const struct state *state);
 /* True when tasks of this range can be in the job. */
 bool state_has_range(const struct state *state, struct range range);
-/* Opens what is neither done, in trouble, nor in flight. */
+/* Opens what is neither done, in trouble, in flight, nor waiting. */
 void state_reopen(struct state *state, struct range range);
 /* Adds a partial and makes its tasks done; those that were not open are taken from wherever they
  * were, and assignments that have nothing left to do end. */
@@ -81,6 +95,19 @@ void state_remove_trouble(struct state *state, struct trouble *trouble);
 void state_clear_troubles(struct state *state, enum work work, struct range range);
 /* Forgets all tasks, partials and troubles; assignments must be gone. */
 void state_clear_tasks(struct state *state);
+
+/* state_graph.c */
+/* The job is new, and all its tasks are open: those that wait are so no more. */
+void state_begin_graph(struct state *state);
+void state_end_graph(struct state *state);
+/* Takes what waits out of the open tasks. */
+void state_hold_back(struct state *state, struct range range);
+/* Which of these tasks are done, or failed, has changed. */
+void state_settle_graph(struct state *state, struct range range);
+/* These tasks failed for good, and those after them are doomed. */
+void state_doom_successors(struct state *state, struct range failed);
+/* The same from the beginning: tasks that had failed are to run again. */
+void state_doom_anew(struct state *state);
 
 /* state_assignments.c */
 /* The first RUN in flight that can hold a task of `range`; the next ones follow in the tree. */

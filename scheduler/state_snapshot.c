@@ -49,13 +49,23 @@ static void emit_partials(const struct snapshot *snapshot)
 
 static void emit_failed_tasks(const struct snapshot *snapshot)
 {
+    const struct state *state = snapshot->state;
     struct range failed = {0, 0};
-    while (range_set_find_from(&snapshot->state->failed, range_end(failed), &failed))
-        emit(snapshot, (struct fact){.kind = FACT_ATTEMPT_FAILED,
-                                     .as.attempt_failed = {.worker = WORKER_NONE,
-                                                           .work = WORK_RUN,
-                                                           .range = failed,
-                                                           .is_final = true}});
+    while (range_set_find_from(&state->failed, range_end(failed), &failed)) {
+        struct range not_run;
+        uint64_t end = range_end(failed);
+        if (!range_set_find_from(&state->not_run, failed.first, &not_run) || not_run.first >= end)
+            not_run = (struct range){end, 0};
+        bool is_run = not_run.first > failed.first;
+        failed = is_run ? range_between(failed.first, not_run.first) : not_run;
+        emit(snapshot,
+             (struct fact){.kind = FACT_ATTEMPT_FAILED,
+                           .as.attempt_failed = {.worker = WORKER_NONE,
+                                                 .work = WORK_RUN,
+                                                 .range = failed,
+                                                 .cause = is_run ? CAUSE_NONE : CAUSE_NOT_RUN,
+                                                 .is_final = true}});
+    }
 }
 
 /* One fact an attempt, crashes first; one of no account where none counted. */

@@ -49,6 +49,7 @@ static void open_undone(struct state *state, struct range range)
         range_set_remove(&state->open, flight->range);
         flight = RB_NEXT(flight_tree, , flight);
     }
+    state_hold_back(state, range);
 }
 
 void state_reopen(struct state *state, struct range range)
@@ -99,6 +100,7 @@ void state_add_partial(struct state *state, const struct partial *partial)
     insert_partial(state, partial);
     range_set_add(&state->done, partial->range);
     range_set_remove(&state->open, partial->range);
+    range_set_remove(&state->graph.doomed, partial->range);
     settle_troubles(state, partial->range);
     state_end_idle_flights(state, partial->range);
 }
@@ -124,10 +126,14 @@ bool state_remove_partials(struct state *state, struct range range)
         state_remove_partial(state, node);
         range_set_remove(&state->done, tasks);
         range_set_remove(&state->failed, tasks);
+        range_set_remove(&state->not_run, tasks);
+        state_settle_graph(state, tasks);
         state_reopen(state, tasks);
         is_any = true;
         node = next;
     }
+    if (is_any)
+        state_doom_anew(state);
     return is_any;
 }
 
@@ -189,5 +195,6 @@ void state_clear_tasks(struct state *state)
     range_set_close(&state->open);
     range_set_close(&state->done);
     range_set_close(&state->failed);
+    range_set_close(&state->not_run);
     state->has_output = false;
 }

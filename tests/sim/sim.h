@@ -64,6 +64,7 @@ struct plan {
     bool has_merge;
     bool has_finish;
     bool has_text_results; /* literal brackets instead of hashes */
+    uint32_t level_count;  /* of tasks that come after others; 0: none does */
     enum cost_shape cost_shape;
     uint64_t cost_ns;
     struct scheduler_config config;
@@ -120,6 +121,9 @@ struct sim_job {
     size_t bad_count;
     uint32_t work_failures_left[WORK_FINISH + 1];
     struct merge_fold *fold;
+    struct task_graph *graph;  /* NULL: no task comes after another */
+    struct task_graph *before; /* the same with its edges turned round */
+    bool *fails;               /* each task, for good, itself or by one before it; NULL likewise */
 };
 
 void sim_job_init(struct sim_job *job, const struct plan *plan, struct random_source *source);
@@ -377,6 +381,7 @@ struct shadow {
     uint64_t task_count;
     uint32_t *live;      /* 1 + place in `results` of the one that covers the task; 0 = none */
     uint8_t *in_flight;  /* scratch: assignments that run the task */
+    uint64_t *done_seq;  /* the RESULT in which the task succeeded; 0 = it did not */
     uint64_t *failed_in; /* 1 + the assignment in which the task failed last; 0 = it never did */
     struct shadow_result *results; /* all that ever were accepted */
     size_t result_count;
@@ -390,6 +395,8 @@ void shadow_reset(struct shadow *shadow);
 void shadow_apply(struct world *world, const struct fact *fact);
 /* Takes over what a state recovered from a damaged journal says is done. */
 void shadow_adopt(struct world *world, const struct state *state);
+/* A task of the range comes after one that has not succeeded, or not durably by fact `seq`. */
+bool shadow_is_early(const struct world *world, struct range range, uint64_t seq);
 /* Compares with the state. */
 void shadow_check(struct world *world, const struct state *state);
 

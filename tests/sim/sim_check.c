@@ -71,6 +71,11 @@ static void check_gate(struct world *world, const struct output *output,
         check_seq_at_least(world, effect, run_started, "the start of the run");
     if (effect->kind == EFFECT_ASSIGN && effect->work != WORK_SPLIT)
         check_seq_at_least(world, effect, job_accepted, "the accepted job");
+    if (effect->kind == EFFECT_ASSIGN && effect->work == WORK_RUN &&
+        shadow_is_early(world, effect->range, effect->after_seq))
+        violate(world, "tasks of [%llu, %llu) are to start before others that they come after",
+                (unsigned long long)effect->range.first,
+                (unsigned long long)range_end(effect->range));
     if (effect->kind == EFFECT_PUBLISH)
         check_seq_at_least(world, effect, result, "the last result");
     if (effect->kind == EFFECT_END &&
@@ -332,6 +337,9 @@ static void check_states_equal(struct world *world, const struct state *left,
                 state_partial_count(right), state_worker_count(left), state_worker_count(right));
     check_sets_equal(world, state_open(left), state_open(right), what);
     check_sets_equal(world, state_done(left), state_done(right), what);
+    check_sets_equal(world, state_failed(left), state_failed(right), what);
+    check_sets_equal(world, state_not_run(left), state_not_run(right), what);
+    check_sets_equal(world, state_doomed(left), state_doomed(right), what);
     check_assignments_equal(world, left, right, what);
     check_troubles_equal(world, left, right, what);
     struct byte_writer a = {0};
@@ -348,6 +356,7 @@ static void check_states_equal(struct world *world, const struct state *left,
 static struct state *replayed(struct world *world, bool from_snapshot)
 {
     struct state *state = state_create();
+    state_set_graph(state, world->job.graph);
     journal_replay(world, from_snapshot, apply_to_state, state);
     return state;
 }

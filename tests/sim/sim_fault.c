@@ -183,6 +183,7 @@ void fault_plan_time(struct world *world)
         patience_ns += 2 * plan->config.no_workers_ns;
     if (plan->bad_nodes > 0)
         patience_ns += plan->config.retry_delay_ns << plan->config.attempts_max;
+    patience_ns += plan->level_count * healing_ns(plan);
     uint32_t runs = 1 + plan->faults[FAULT_MASTER_CRASH] + plan->faults[FAULT_STOP];
     world->deadline_ns = world->fault_end_ns + 4 * serial_ns / 100 * slow_percent +
                          4 * patience_ns + runs * 12 * SHEAF_NS_PER_S;

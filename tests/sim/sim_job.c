@@ -110,6 +110,59 @@ static size_t task_result(const struct sim_job *job, uint64_t task, unsigned cha
     return job->plan->has_merge ? HASH_BYTES : task % (sizeof words + 1);
 }
 
+/* Tasks of each level come after some of lower ones, whatever their indices are. */
+static void draw_graph(struct sim_job *job)
+{
+    enum { EDGES_OF_TASK_MAX = 4 };
+    const struct plan *plan = job->plan;
+    uint32_t task_count = (uint32_t)plan->task_count;
+    struct random_source source = random_source_of(~plan->seed);
+    uint32_t *levels = memory_allocate_zeroed(task_count, sizeof *levels);
+    struct task_edge *edges =
+        memory_allocate_zeroed((size_t)task_count * EDGES_OF_TASK_MAX, sizeof *edges);
+    uint32_t edge_count = 0;
+    for (uint32_t task = 0; task < task_count; task++)
+        levels[task] = (uint32_t)random_below(&source, plan->level_count);
+    for (uint32_t task = 0; task < task_count; task++)
+        for (int i = 0; i < EDGES_OF_TASK_MAX; i++) {
+            uint32_t before = (uint32_t)random_below(&source, task_count);
+            if (levels[before] < levels[task])
+                edges[edge_count++] = (struct task_edge){before, task};
+        }
+    struct task_cycle cycle;
+    job->graph = task_graph_create(task_count, edges, edge_count, &cycle);
+    CHECK(job->graph != NULL);
+    for (uint32_t i = 0; i < edge_count; i++)
+        edges[i] = (struct task_edge){edges[i].after, edges[i].before};
+    job->before = task_graph_create(task_count, edges, edge_count, &cycle);
+    CHECK(job->before != NULL);
+    free(edges);
+    free(levels);
+}
+
+static bool fails_for_good(struct sim_job *job, uint64_t task)
+{
+    if (job->fails != NULL)
+        return job->fails[task];
+    const struct bad_task *bad = sim_job_find_bad(job, task);
+    return bad != NULL && bad->task == task && bad->failures == UINT32_MAX;
+}
+
+/* A failure goes up one level at least with each round. */
+static void spread_failures(struct sim_job *job)
+{
+    const struct task_graph *graph = job->graph;
+    bool *fails = memory_allocate_zeroed(graph->task_count, sizeof *fails);
+    for (uint32_t task = 0; task < graph->task_count; task++)
+        fails[task] = fails_for_good(job, task);
+    for (uint32_t round = 0; round < job->plan->level_count; round++)
+        for (uint32_t task = 0; task < graph->task_count; task++)
+            for (uint32_t at = graph->successor_starts[task];
+                 fails[task] && at < graph->successor_starts[task + 1]; at++)
+                fails[graph->successors[at]] = true;
+    job->fails = fails;
+}
+
 void sim_job_init(struct sim_job *job, const struct plan *plan, struct random_source *source)
 {
     *job = (struct sim_job){.plan = plan};
@@ -123,6 +176,10 @@ void sim_job_init(struct sim_job *job, const struct plan *plan, struct random_so
     job->work_failures_left[WORK_FINISH] =
         plan->has_failing_finish ? UINT32_MAX : plan->work_failures;
     job->fold = merge_fold_create(plan->task_count, merge_bytes, job);
+    if (plan->level_count > 0) {
+        draw_graph(job);
+        spread_failures(job);
+    }
 }
 
 void sim_job_close(struct sim_job *job)
@@ -131,6 +188,9 @@ void sim_job_close(struct sim_job *job)
         merge_fold_destroy(job->fold);
     free(job->cost_before_ns);
     free(job->bad);
+    task_graph_destroy(job->graph);
+    task_graph_destroy(job->before);
+    free(job->fails);
     *job = (struct sim_job){0};
 }
 
@@ -151,15 +211,11 @@ struct bad_task *sim_job_find_bad(struct sim_job *job, uint64_t task)
 uint64_t sim_job_failed_task_count(const struct sim_job *job)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < job->bad_count; i++)
+    for (size_t i = 0; job->fails == NULL && i < job->bad_count; i++)
         count += job->bad[i].failures == UINT32_MAX;
+    for (uint64_t task = 0; job->fails != NULL && task < job->plan->task_count; task++)
+        count += job->fails[task];
     return count;
-}
-
-static bool fails_for_good(struct sim_job *job, uint64_t task)
-{
-    const struct bad_task *bad = sim_job_find_bad(job, task);
-    return bad != NULL && bad->task == task && bad->failures == UINT32_MAX;
 }
 
 /* Node (level, number) by the definition in design.md, without the code under test. */

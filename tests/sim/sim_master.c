@@ -390,6 +390,7 @@ static void accept_job(struct world *world)
         .task_count = world->plan.task_count,
         .has_merge = world->plan.has_merge,
         .has_finish = world->plan.has_finish,
+        .graph_fingerprint = world->job.graph != NULL ? world->job.graph->fingerprint : 0,
     };
     master_feed(world, &input, NULL);
 }

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { GRAPH_TASKS_MAX = 2000 };
+
 static uint64_t draw_task_count(struct random_source *source)
 {
     uint64_t draw = random_below(source, 100);
@@ -29,6 +31,14 @@ static void draw_job(struct plan *plan, const struct options *options, struct ra
     plan->cost_shape = (enum cost_shape)random_below(source, 3);
     plan->cost_ns = random_scale(source, 1000, 200 * SHEAF_NS_PER_MS);
     plan->config.has_split = random_chance(source, 250);
+}
+
+/* From numbers of its own, so that plans without a graph stay what they were. */
+static void draw_levels(struct plan *plan)
+{
+    struct random_source source = random_source_of(~plan->seed);
+    if (random_chance(&source, 350) && plan->task_count > 1 && plan->task_count <= GRAPH_TASKS_MAX)
+        plan->level_count = (uint32_t)random_between(&source, 2, 8);
 }
 
 static void draw_cluster(struct plan *plan, const struct options *options,
@@ -188,6 +198,7 @@ void plan_draw(struct plan *plan, const struct options *options, struct random_s
 {
     *plan = (struct plan){.seed = options->seed, .config = scheduler_config_default()};
     draw_job(plan, options, source);
+    draw_levels(plan);
     draw_cluster(plan, options, source);
     draw_config(plan, source);
     draw_faults(plan, source);
@@ -206,6 +217,8 @@ void plan_print(const struct plan *plan)
            plan->worker_count, plan->slot_count_max, plan->task_count, plan->cost_ns,
            (int)plan->cost_shape, plan->has_merge ? ", merge" : ", collect",
            plan->has_finish ? ", finish" : "", config->has_split ? ", split" : "");
+    if (plan->level_count > 0)
+        printf("plan: tasks come after others, in %" PRIu32 " levels\n", plan->level_count);
     printf("plan: attempts %" PRIu32 ", crashes %" PRIu32 ", ranges %" PRIu64 "..%" PRIu64
            " tasks or %" PRIu64 " ns, fan-in %" PRIu32 ", merge bytes %" PRIu64
            ", prefetch %" PRIu32 "\n",

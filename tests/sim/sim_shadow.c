@@ -13,6 +13,7 @@ void shadow_reset(struct shadow *shadow)
 {
     free(shadow->live);
     free(shadow->in_flight);
+    free(shadow->done_seq);
     free(shadow->failed_in);
     free(shadow->results);
     free(shadow->assignments);
@@ -27,6 +28,7 @@ static void apply_job_accepted(struct shadow *shadow, const struct fact_job_acce
     shadow->task_count = job->task_count;
     shadow->live = memory_allocate_zeroed(job->task_count, sizeof *shadow->live);
     shadow->in_flight = memory_allocate_zeroed(job->task_count, sizeof *shadow->in_flight);
+    shadow->done_seq = memory_allocate_zeroed(job->task_count, sizeof *shadow->done_seq);
     shadow->failed_in = memory_allocate_zeroed(job->task_count, sizeof *shadow->failed_in);
 }
 
@@ -70,6 +72,9 @@ static void accept_partial(struct world *world, const struct fact *fact,
                 (unsigned long long)fact->seq, (unsigned long long)partial->range.first,
                 (unsigned long long)range_end(partial->range));
     add_result(shadow, partial, fact->seq);
+    for (uint64_t task = partial->range.first; task < range_end(partial->range); task++)
+        if (!is_merge && !partial->is_absent)
+            shadow->done_seq[task] = fact->seq;
 }
 
 static void end_assignment(struct shadow *shadow, uint64_t seq)
@@ -101,7 +106,6 @@ static void apply_attempt_failed(struct world *world, const struct fact *fact)
         end_assignment(shadow, failed->assignment);
     if (failed->work != WORK_RUN)
         return;
-    struct partial absent = {.range = failed->range, .is_absent = true};
     for (uint64_t task = failed->range.first; task < range_end(failed->range); task++) {
         if (shadow->live[task] != 0)
             violate(world, "task %llu is done and fails afterwards, in fact %llu",
@@ -112,8 +116,9 @@ static void apply_attempt_failed(struct world *world, const struct fact *fact)
                     (unsigned long long)fact->seq);
         shadow->failed_in[task] = 1 + failed->assignment;
     }
-    if (failed->is_final)
-        add_result(shadow, &absent, fact->seq);
+    for (uint64_t task = failed->range.first; task < range_end(failed->range); task++)
+        if (failed->is_final)
+            add_result(shadow, &(struct partial){.range = {task, 1}, .is_absent = true}, fact->seq);
 }
 
 static bool is_done(const struct shadow *shadow, struct range range)
@@ -215,8 +220,10 @@ static void apply_result_lost(struct shadow *shadow, struct range range)
         if (shadow->live[task] == 0)
             continue;
         struct range lost = shadow->results[shadow->live[task] - 1].range;
-        for (uint64_t i = lost.first; i < range_end(lost); i++)
+        for (uint64_t i = lost.first; i < range_end(lost); i++) {
             shadow->live[i] = 0;
+            shadow->done_seq[i] = 0;
+        }
     }
 }
 
@@ -275,6 +282,12 @@ void shadow_adopt(struct world *world, const struct state *state)
     if (!shadow->is_exact)
         return;
     shadow->has_output = state_output(state) != NULL;
+    for (uint64_t task = 0; task < shadow->task_count; task++) {
+        const struct range one = {task, 1};
+        bool has_succeeded = range_set_contains(state_done(state), one) &&
+                             !range_set_contains(state_failed(state), one);
+        shadow->done_seq[task] = has_succeeded ? 1 : 0;
+    }
     const struct partial *partial = state_find_partial(state, 0);
     for (; partial != NULL; partial = state_find_partial(state, range_end(partial->range)))
         add_result(shadow, partial, 0);
@@ -283,6 +296,23 @@ void shadow_adopt(struct world *world, const struct state *state)
         shadow->failed_in[trouble->range.first] = 1;
         trouble = state_find_trouble_from(state, WORK_RUN, range_end(trouble->range));
     }
+}
+
+bool shadow_is_early(const struct world *world, struct range range, uint64_t seq)
+{
+    const struct shadow *shadow = &world->shadow;
+    const struct task_graph *before = world->job.before;
+    if (before == NULL || !shadow->is_exact)
+        return false;
+    for (uint64_t task = range.first; task < range_end(range); task++) {
+        uint32_t end = before->successor_starts[task + 1];
+        for (uint32_t at = before->successor_starts[task]; at < end; at++) {
+            uint64_t done_seq = shadow->done_seq[before->successors[at]];
+            if (shadow->live[task] == 0 && (done_seq == 0 || done_seq > seq))
+                return true;
+        }
+    }
+    return false;
 }
 
 /* Forgets assignments that ended without a fact of their own: nothing was left of them to do. */
@@ -331,7 +361,10 @@ static void check_task(struct world *world, const struct state *state, uint64_t 
             violate(world, "task %llu is done, and yet to be run", number);
         return;
     }
-    if (!is_open && !is_in_trouble && shadow->in_flight[task] == 0)
+    bool is_waiting = shadow_is_early(world, range, UINT64_MAX);
+    if (is_open && is_waiting)
+        violate(world, "task %llu is open before one that it comes after", number);
+    if (!is_waiting && !is_open && !is_in_trouble && shadow->in_flight[task] == 0)
         violate(world, "task %llu is forgotten: not done, not open, not in trouble, not in flight",
                 number);
     if (is_open && shadow->in_flight[task] > 0)

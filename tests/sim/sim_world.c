@@ -309,6 +309,7 @@ bool world_run(const struct options *options, struct world *world)
     if (options->is_verbose)
         plan_print(&world->plan);
     sim_job_init(&world->job, &world->plan, &world->random);
+    world->plan.config.graph = world->job.graph;
     sim_job_reference(&world->job, &world->reference);
     journal_init(&world->journal);
     shadow_reset(&world->shadow);

@@ -180,7 +180,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"parametrs\" in the job; did you mean \"parameters\"?");
     assert_refused(&scratch, "plugin: p.so\nxyzzy: 1\n",
                    "2: unknown key \"xyzzy\" in the job; it can have plugin, command, split, "
-                   "parameters, limits, ranges, resources, name, output, stages");
+                   "parameters, limits, ranges, resources, name, output, stages, tasks");
     assert_refused(&scratch, "plugin: p.so\nlimits:\n  attempts: 2\n  time_out: 3s\n",
                    "4: unknown key \"time_out\" in limits; did you mean \"timeout\"?");
     assert_refused(&scratch, "plugin: p.so\nsplit: {line: [a]}\n",
@@ -189,7 +189,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"blocks\" in split.lines; did you mean \"block\"?");
     assert_refused(&scratch, "plugin: p.so\n<<: {range: 5}\n",
                    "2: unknown key \"<<\" in the job; it can have plugin, command, split, "
-                   "parameters, limits, ranges, resources, name, output, stages");
+                   "parameters, limits, ranges, resources, name, output, stages, tasks");
     scratch_remove(&scratch);
 }
 
@@ -338,14 +338,14 @@ static void empty_and_huge_files_are_refused(void **state)
 
     size_t size = JOB_FILE_BYTES_MAX + 1;
     char *text = memory_allocate(size);
-    memset(text, '\n', size);
-    memcpy(text, "plugin: p.so", 12);
+    memset(text, 'x', size);
+    memcpy(text, "plugin: p.so #", 14);
     struct scratch_path path = scratch_write(&scratch, "j.yaml", text, size - 1);
     assert_int_equal(job_read(path.text, &job, &error), 0);
     job_close(&job);
     scratch_write(&scratch, "j.yaml", text, size);
     assert_int_equal(job_read(path.text, &job, &error), SHEAF_ERROR_JOB);
-    assert_non_null(strstr(error.text, "larger than 1 MiB"));
+    assert_non_null(strstr(error.text, "larger than 64 MiB"));
     free(text);
     scratch_remove(&scratch);
 }
