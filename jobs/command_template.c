@@ -42,9 +42,12 @@ static void add_part(struct command_template *command, const struct part *part)
 static struct found_replacement find(const char *text,
                                      const struct command_template_options *options)
 {
-    if (options->is_plain)
-        return (struct found_replacement){.kind = REPLACEMENT_NONE};
-    return replacement_find(text, &options->names);
+    struct found_replacement found = {.kind = REPLACEMENT_NONE};
+    if (!options->is_plain)
+        found = replacement_find(text, &options->names);
+    if (options->has_no_input && replacement_is_of_input(found.kind))
+        found = (struct found_replacement){.kind = REPLACEMENT_NONE};
+    return found;
 }
 
 static bool is_blank(char character)
@@ -207,6 +210,16 @@ void command_template_destroy(struct command_template *command)
     free(command->parts);
     byte_writer_close(&command->script);
     free(command);
+}
+
+bool command_template_uses(const struct command_template *command, size_t name)
+{
+    for (size_t i = 0; i < command->part_count; i++) {
+        const struct found_replacement *found = &command->parts[i].replacement;
+        if (found->kind == REPLACEMENT_NAMED && found->name == name)
+            return true;
+    }
+    return false;
 }
 
 bool command_template_uses_shell(const struct command_template *command)

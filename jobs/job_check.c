@@ -29,12 +29,13 @@ static int check_plugin(const struct job *job, struct sheaf_error *error)
 /* Without a shell's help: whether the program is there is known where it runs. */
 static int check_command(const struct job *job, struct sheaf_error *error)
 {
-    if (job->command.text == NULL)
-        return 0;
-    struct command_template *command;
-    int code = job_command_parse(job, &command, error);
-    if (code == 0)
-        command_template_destroy(command);
+    struct command_template *command = NULL;
+    struct command_template *merge = NULL;
+    int code = job->command.text != NULL ? job_command_parse(job, &command, error) : 0;
+    if (code == 0 && job->command.merge_text != NULL)
+        code = job_command_parse_merge(job, &merge, error);
+    command_template_destroy(command);
+    command_template_destroy(merge);
     return code;
 }
 
@@ -102,6 +103,8 @@ int job_check(const struct job *job, struct sheaf_error *error)
     case SPLIT_FILES:
     case SPLIT_PRODUCT:
     case SPLIT_ITEMS:
+    case SPLIT_BLOCKS:
+    case SPLIT_STORED_BLOCKS:
         code = check_split(&job->split, error);
         break;
     case SPLIT_PLUGIN:

@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void add_parameter_names(const struct job *job, const char **names)
+{
+    for (size_t i = 0; i < job->parameters.count; i++)
+        names[i] = job->parameters.items[i].name;
+}
+
 int job_command_parse(const struct job *job, struct command_template **command,
                       struct sheaf_error *error)
 {
@@ -16,15 +22,44 @@ int job_command_parse(const struct job *job, struct command_template **command,
     const char **names = memory_allocate_zeroed(count, sizeof *names);
     for (size_t i = 0; i < split->axis_count; i++)
         names[i] = split->axes[i].name;
-    for (size_t i = 0; i < job->parameters.count; i++)
-        names[split->axis_count + i] = job->parameters.items[i].name;
+    add_parameter_names(job, names + split->axis_count);
     const struct command_template_options options = {
         .names = {.names = names, .count = count, .axis_count = split->axis_count},
         .takes_input = split->kind == SPLIT_FILES || split->kind == SPLIT_ITEMS,
+        .has_no_input = job->command.is_piped,
     };
     int code = command_template_create(job->command.text, &options, command, error);
     free(names);
     return code;
+}
+
+int job_command_parse_merge(const struct job *job, struct command_template **command,
+                            struct sheaf_error *error)
+{
+    size_t count = JOB_MERGE_SIDES + job->parameters.count;
+    const char **names = memory_allocate_zeroed(count, sizeof *names);
+    names[JOB_MERGE_LEFT] = "left";
+    names[JOB_MERGE_RIGHT] = "right";
+    add_parameter_names(job, names + JOB_MERGE_SIDES);
+    const struct command_template_options options = {
+        .names = {.names = names, .count = count, .axis_count = JOB_MERGE_SIDES},
+        .has_no_input = true,
+    };
+    struct command_template *created;
+    int code = command_template_create(job->command.merge_text, &options, &created, error);
+    free(names);
+    if (code != 0)
+        return code;
+    if (command_template_uses(created, JOB_MERGE_LEFT) &&
+        command_template_uses(created, JOB_MERGE_RIGHT)) {
+        *command = created;
+        return 0;
+    }
+    command_template_destroy(created);
+    return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                           "the merge command must read two results, {left} and {right}, and write "
+                           "one, as in \"sort -m {left} {right}\"; found \"%.200s\"",
+                           job->command.merge_text);
 }
 
 int job_command_parse_line(const char *line, struct command_template **command,
@@ -56,9 +91,8 @@ static char *parameter_text(const struct parameter *parameter)
     return memory_copy_string(text);
 }
 
-void job_command_values_init(struct job_command_values *values, const struct job *job)
+static void init_values(struct job_command_values *values, const struct job *job, size_t axis_count)
 {
-    size_t axis_count = job->split.axis_count;
     size_t parameter_count = job->parameters.count;
     *values = (struct job_command_values){
         .axis_count = axis_count,
@@ -71,6 +105,16 @@ void job_command_values_init(struct job_command_values *values, const struct job
         values->items[axis_count + i] =
             (struct command_value){values->texts[i], strlen(values->texts[i])};
     }
+}
+
+void job_command_values_init(struct job_command_values *values, const struct job *job)
+{
+    init_values(values, job, job->split.axis_count);
+}
+
+void job_command_values_init_merge(struct job_command_values *values, const struct job *job)
+{
+    init_values(values, job, JOB_MERGE_SIDES);
 }
 
 void job_command_values_close(struct job_command_values *values)

@@ -8,6 +8,10 @@
 /* Cuts the command of a job, which has one, into parts. *command is owned by the caller. */
 int job_command_parse(const struct job *job, struct command_template **command,
                       struct sheaf_error *error);
+/* Likewise its merge command, whose names are "left" and "right", which must be there, and those of
+ * the job's parameters. */
+int job_command_parse_merge(const struct job *job, struct command_template **command,
+                            struct sheaf_error *error);
 /* The same for one line of a command list. */
 int job_command_parse_line(const char *line, struct command_template **command,
                            struct sheaf_error *error);
@@ -21,7 +25,12 @@ struct job_command_values {
     char **texts; /* of the parameters */
 };
 
+/* The first two values of a merge command are the caller's; parameters follow. */
+enum { JOB_MERGE_LEFT = 0, JOB_MERGE_RIGHT = 1, JOB_MERGE_SIDES = 2 };
+
 void job_command_values_init(struct job_command_values *values, const struct job *job);
+/* The same for the merge command: axis_count is JOB_MERGE_SIDES. */
+void job_command_values_init_merge(struct job_command_values *values, const struct job *job);
 void job_command_values_close(struct job_command_values *values);
 /* Takes the values of the axes from a task's input, which must outlive their use. MALFORMED when it
  * is not that of such a task. */

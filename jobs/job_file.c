@@ -277,6 +277,8 @@ static int read_job(struct job_reader *reader)
     static const struct job_field fields[] = {
         {"plugin", read_plugin},
         {"command", job_file_read_command},
+        {"pipe", job_file_read_pipe},
+        {"merge_command", job_file_read_merge_command},
         {"name", read_name},
         {"split", job_file_read_split},
         {"parameters", read_parameters},

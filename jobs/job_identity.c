@@ -84,6 +84,8 @@ static void encode_command(const struct job_command *command, struct byte_writer
 {
     byte_writer_put_string(writer, "command");
     byte_writer_put_string(writer, command->text != NULL ? command->text : "");
+    byte_writer_put_u8(writer, command->is_piped);
+    byte_writer_put_string(writer, command->merge_text != NULL ? command->merge_text : "");
     byte_writer_put_u8(writer, command->has_array_env);
     byte_writer_put_u64(writer, command->array_first);
 }
@@ -108,11 +110,13 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
         byte_writer_put_u64(writer, split->tasks);
         break;
     case SPLIT_LINES:
+    case SPLIT_BLOCKS:
         byte_writer_put_u64(writer, split->block_bytes);
         return encode_input_files(split, writer, error);
     case SPLIT_FILES:
         return encode_input_files(split, writer, error);
     case SPLIT_ITEMS:
+    case SPLIT_STORED_BLOCKS:
         return hash_items(split, writer, error);
     case SPLIT_PRODUCT:
         encode_axes(split, writer);

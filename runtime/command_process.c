@@ -41,8 +41,9 @@ static void become(struct start *start)
 {
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() == start->parent && dup2(start->out, STDOUT_FILENO) >= 0 &&
-        dup2(start->err, STDERR_FILENO) >= 0)
+    int input = start->options->input;
+    if (getppid() == start->parent && (input < 0 || dup2(input, STDIN_FILENO) >= 0) &&
+        dup2(start->out, STDOUT_FILENO) >= 0 && dup2(start->err, STDERR_FILENO) >= 0)
         execvpe(start->options->arguments[0], start->options->arguments,
                 start->options->environment);
     start->failure = errno;

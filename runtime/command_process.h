@@ -14,6 +14,7 @@
 struct command_process_options {
     char *const *arguments;   /* arguments[0] is looked for in $PATH; ends with NULL */
     char *const *environment; /* ends with NULL */
+    int input;                /* its standard input; -1: that of this process */
     uint64_t timeout_ns;      /* then SIGTERM, and SIGKILL after COMMAND_TERM_MS; 0: none */
     size_t out_bytes_max;     /* more ends it */
     size_t err_bytes_max;     /* more is passed over, but for the last part */

@@ -21,6 +21,7 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
     if (code < 0)
         return code;
     code = job_check(&fresh.job, error);
+    fresh.hooks.has_merge = fresh.job.command.merge_text != NULL;
     if (code == 0 && !fresh.job.command.is_there)
         code = plugin_probe(fresh.job.plugin_path, &fresh.hooks, error);
     if (code == 0 && fresh.job.split.kind == SPLIT_PLUGIN && !fresh.hooks.has_split)

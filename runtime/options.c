@@ -61,6 +61,12 @@ static const struct option_entry option_table[] = {
            0, 0, 0),
     OPTION(FLAG, '0', "null", NULL, "inputs of a list end with NUL, not with a newline",
            AT(is_nul_ended), 0, 0),
+    OPTION(FLAG, 0, "pipe", NULL, "feed it blocks of lines of its input on standard input",
+           AT(is_piped), 0, 0),
+    OPTION(SIZE, 0, "block", "SIZE", "most bytes of a block, unless a line is longer (1M)",
+           AT(block_bytes), 1, SPLIT_BLOCK_BYTES_MAX),
+    OPTION(TEXT, 0, "merge-command", "TEXT", "join two results by it: {left} {right} to its stdout",
+           AT(merge_command), 0, 0),
     OPTION(ARRAY_ENV, 0, "array-env", "FIRST",
            "set SLURM_ARRAY_TASK_ID and its like, from FIRST (0)", 0, 0, UINT64_C(1) << 62),
     OPTION(PARAMETER, 'p', "param", "NAME=VALUE", "set a parameter of the job; repeat for more", 0,
@@ -308,6 +314,12 @@ static int check(const struct run_options *options, struct sheaf_error *error)
         return usage(error, "--range-min is above --range-max", "");
     if (options->command == NULL && (options->input_count > 0 || options->is_nul_ended))
         return usage(error, "--input and --null belong to --command", "");
+    if (options->command == NULL && options->is_piped)
+        return usage(error, "--pipe belongs to --command (in a job file: `pipe: true`)", "");
+    if (options->block_bytes != 0 && !options->is_piped)
+        return usage(error, "--block belongs to --pipe", "");
+    if (options->is_piped && options->is_nul_ended)
+        return usage(error, "--pipe cuts at line ends, so --null is of no use with it", "");
     if (options->host != NULL && options->hostfile != NULL)
         return usage(error, "give the hosts by --host or by --hostfile, not both", "");
     return 0;

@@ -55,6 +55,18 @@ static void set_resources(struct job_resources *resources, const struct job_reso
         resources->memory_bytes = given->memory_bytes;
 }
 
+static int set_merge_command(struct job *job, const char *text, struct sheaf_error *error)
+{
+    if (!job->command.is_there)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--merge-command belongs to commands; the plug-in of %s merges by "
+                               "its own function",
+                               job->source_path);
+    free(job->command.merge_text);
+    job->command.merge_text = memory_copy_string(text);
+    return 0;
+}
+
 char *run_job_name_of_input(const struct run_options *options)
 {
     return options->command != NULL ? job_command_line_name(options->command)
@@ -81,6 +93,9 @@ static int read_named(const struct run_options *options, struct job *job, struct
         .assignments = options->parameters,
         .assignment_count = options->parameter_count,
         .is_nul_ended = options->is_nul_ended,
+        .is_piped = options->is_piped,
+        .is_list_private = is_input_standard,
+        .block_bytes = options->block_bytes,
     };
     int code = job_read_command_line(&line, job, error);
     free(name);
@@ -97,6 +112,8 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
         code = job_set_tasks(&read, options->tasks, error);
     for (size_t i = 0; code == 0 && options->command == NULL && i < options->parameter_count; i++)
         code = job_set_parameter(&read, options->parameters[i], error);
+    if (code == 0 && options->merge_command != NULL)
+        code = set_merge_command(&read, options->merge_command, error);
     if (code == 0 && options->output != NULL)
         code = set_output(&read, options->output, error);
     if (code != 0) {

@@ -114,6 +114,36 @@ static void plain_lines_are_left_alone(void **state)
     command_words_close(&words);
 }
 
+static void input_strings_stay_where_the_input_is_on_standard_input(void **state)
+{
+    (void)state;
+    struct command_words words = {0};
+    bool uses_shell;
+    struct command_template_options options = options_for_input();
+    options.takes_input = false;
+    options.has_no_input = true;
+    fill("xargs -I {} echo {a} {#} {}", &options, value_of("i"), &words, &uses_shell);
+    assert_true(uses_shell);
+    assert_string_equal((char *)words.bytes.data + words.starts[2],
+                        "xargs -I {} echo \"${SHEAF_VALUE_1}\" ${SHEAF_VALUE_2} {}");
+    command_words_close(&words);
+}
+
+static void command_tells_which_names_it_uses(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"x {a} {#}", "x {a} | y {1}"};
+    struct command_template_options options = options_for_input();
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct command_template *command;
+        struct sheaf_error error = {0};
+        assert_int_equal(command_template_create(texts[i], &options, &command, &error), 0);
+        assert_true(command_template_uses(command, 0));
+        assert_false(command_template_uses(command, 1));
+        command_template_destroy(command);
+    }
+}
+
 static void shell_is_used_for_its_syntax_alone(void **state)
 {
     (void)state;
@@ -329,6 +359,8 @@ int main(void)
         cmocka_unit_test(unknown_braces_go_to_the_shell_as_they_are),
         cmocka_unit_test(input_is_added_where_the_command_does_not_say_where),
         cmocka_unit_test(plain_lines_are_left_alone),
+        cmocka_unit_test(input_strings_stay_where_the_input_is_on_standard_input),
+        cmocka_unit_test(command_tells_which_names_it_uses),
         cmocka_unit_test(shell_is_used_for_its_syntax_alone),
         cmocka_unit_test(empty_command_is_refused),
         cmocka_unit_test(value_in_arithmetic_is_refused_and_a_number_is_not),
