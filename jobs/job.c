@@ -54,6 +54,7 @@ void job_close(struct job *job)
     free(job->plugin_path);
     free(job->command.text);
     free(job->command.merge_text);
+    strings_free(job->command.outputs, job->command.output_count);
     free(job->output_path);
     split_close(&job->split);
     parameter_list_close(&job->parameters);
@@ -98,6 +99,7 @@ void job_encode(const struct job *job, struct byte_writer *writer)
     encode_optional(writer, job->command.text);
     byte_writer_put_u8(writer, job->command.is_piped);
     encode_optional(writer, job->command.merge_text);
+    encode_strings(writer, job->command.outputs, job->command.output_count);
     byte_writer_put_u8(writer, job->command.has_array_env);
     byte_writer_put_u64(writer, job->command.array_first);
     encode_optional(writer, job->output_path);
@@ -181,6 +183,7 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
     decoded.command.text = decode_optional(reader);
     decoded.command.is_piped = decode_flag(reader);
     decoded.command.merge_text = decode_optional(reader);
+    decode_strings(reader, &decoded.command.outputs, &decoded.command.output_count);
     decoded.command.has_array_env = decode_flag(reader);
     decoded.command.array_first = byte_reader_get_u64(reader);
     decoded.output_path = decode_optional(reader);

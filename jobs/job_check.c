@@ -4,6 +4,7 @@
 #include "../scheduler/fact.h"
 #include "../scheduler/memory.h"
 #include "job_command.h"
+#include "output_template.h"
 #include "split.h"
 
 #include <errno.h>
@@ -31,6 +32,13 @@ static int check_command(const struct job *job, struct sheaf_error *error)
 {
     struct command_template *command = NULL;
     struct command_template *merge = NULL;
+    if (job->command.output_count > 0 && job->command.text == NULL)
+        return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "a list of different commands has no common output files: give one "
+                               "command by --command, and its inputs in the list");
+    if (job->command.output_count > JOB_OUTPUTS_MAX)
+        return sheaf_error_set(error, SHEAF_ERROR_JOB, "a task has at most %d output files",
+                               JOB_OUTPUTS_MAX);
     int code = job->command.text != NULL ? job_command_parse(job, &command, error) : 0;
     if (code == 0 && job->command.merge_text != NULL)
         code = job_command_parse_merge(job, &merge, error);

@@ -279,6 +279,7 @@ static int read_job(struct job_reader *reader)
         {"command", job_file_read_command},
         {"pipe", job_file_read_pipe},
         {"merge_command", job_file_read_merge_command},
+        {"outputs", job_file_read_outputs},
         {"name", read_name},
         {"split", job_file_read_split},
         {"parameters", read_parameters},

@@ -28,10 +28,11 @@ int job_reader_read_mapping(struct job_reader *reader, yaml_node_t *node, const 
 int job_reader_must_be(struct job_reader *reader, const yaml_node_t *node, const char *where,
                        const char *what);
 
-/* The values of "command", "pipe" and "merge_command". */
+/* The values of "command", "pipe", "merge_command" and "outputs". */
 int job_file_read_command(struct job_reader *reader, yaml_node_t *value);
 int job_file_read_pipe(struct job_reader *reader, yaml_node_t *value);
 int job_file_read_merge_command(struct job_reader *reader, yaml_node_t *value);
+int job_file_read_outputs(struct job_reader *reader, yaml_node_t *value);
 /* After all keys were read: that either a plug-in or a command is there, and that a command's
  * inputs are such. */
 int job_file_check_command(struct job_reader *reader, yaml_node_t *root);

@@ -36,6 +36,27 @@ int job_file_read_merge_command(struct job_reader *reader, yaml_node_t *value)
     return 0;
 }
 
+/* One path, or a list of them. */
+int job_file_read_outputs(struct job_reader *reader, yaml_node_t *value)
+{
+    static const char what[] = "a list of paths with replacement strings, such as [\"{/.}.png\"]";
+    struct job_command *command = &reader->job->command;
+    bool is_list = value->type == YAML_SEQUENCE_NODE;
+    yaml_node_item_t *items = is_list ? value->data.sequence.items.start : NULL;
+    size_t count = is_list ? (size_t)(value->data.sequence.items.top - items) : 1;
+    if (count == 0)
+        return job_reader_must_be(reader, value, "outputs", what);
+    command->outputs = memory_allocate_zeroed(count, sizeof *command->outputs);
+    for (size_t i = 0; i < count; i++) {
+        yaml_node_t *item = is_list ? job_yaml_node(&reader->yaml, items[i]) : value;
+        const char *text = job_yaml_text(item);
+        if (text == NULL || text[0] == '\0')
+            return job_reader_must_be(reader, item, "outputs", what);
+        command->outputs[command->output_count++] = memory_copy_string(text);
+    }
+    return 0;
+}
+
 /* A line is an input, unless they are piped: blocks that a reader cuts are for plug-ins. */
 static void use_lines_as_items(struct split *split, bool is_piped)
 {
@@ -62,6 +83,7 @@ int job_file_check_command(struct job_reader *reader, yaml_node_t *root)
                               "the job has a plug-in and a command; keep one of them");
     const char *lone = job->command.is_piped             ? "pipe"
                        : job->command.merge_text != NULL ? "merge_command"
+                       : job->command.output_count > 0   ? "outputs"
                                                          : NULL;
     if (!job->command.is_there && lone != NULL)
         return job_yaml_error(&reader->yaml, root, reader->error,

@@ -86,6 +86,9 @@ static void encode_command(const struct job_command *command, struct byte_writer
     byte_writer_put_string(writer, command->text != NULL ? command->text : "");
     byte_writer_put_u8(writer, command->is_piped);
     byte_writer_put_string(writer, command->merge_text != NULL ? command->merge_text : "");
+    byte_writer_put_u32(writer, (uint32_t)command->output_count);
+    for (size_t i = 0; i < command->output_count; i++)
+        byte_writer_put_string(writer, command->outputs[i]);
     byte_writer_put_u8(writer, command->has_array_env);
     byte_writer_put_u64(writer, command->array_first);
 }

@@ -6,6 +6,7 @@
 #include "../scheduler/memory.h"
 #include "command_environment.h"
 #include "command_line.h"
+#include "command_outputs.h"
 #include "command_process.h"
 #include "context.h"
 #include "failed_output.h"
@@ -39,6 +40,7 @@ struct command_runner {
     struct job_command_values merge_values;
     struct command_words words;
     struct command_environment *environment;
+    struct command_outputs *outputs;
     struct command_process process;
     struct byte_writer head;
     struct byte_writer line; /* a command of a list, ended by NUL */
@@ -73,6 +75,7 @@ static int open_hook(struct sheaf_context *context, void **local)
     runner->environment = command_environment_create(&surroundings);
     job_command_values_init(&runner->values, job);
     job_command_values_init_merge(&runner->merge_values, job);
+    runner->outputs = command_outputs_create(job, setup->run_dir, setup->staging_note);
     if (gethostname(runner->host, sizeof runner->host - 1) != 0)
         strcpy(runner->host, "unknown-host");
     *local = runner;
@@ -88,6 +91,7 @@ static void close_hook(struct sheaf_context *context, void *local)
     job_command_values_close(&runner->values);
     job_command_values_close(&runner->merge_values);
     command_words_close(&runner->words);
+    command_outputs_destroy(runner->outputs);
     command_environment_destroy(runner->environment);
     command_process_close(&runner->process);
     byte_writer_close(&runner->head);
@@ -98,8 +102,9 @@ static void close_hook(struct sheaf_context *context, void *local)
 
 /* ---- before ---- */
 
+/* *cause is that of an error. */
 static int fill_template(struct command_runner *runner, const struct sheaf_task *task,
-                         struct sheaf_error *error)
+                         enum cause *cause, struct sheaf_error *error)
 {
     char index[24];
     struct command_value input = {task->input.data, task->input.size};
@@ -119,6 +124,11 @@ static int fill_template(struct command_runner *runner, const struct sheaf_task 
         .task_number = task->index + 1,
         .slot_number = (uint64_t)runner->setup->slot + 1,
     };
+    *cause = CAUSE_OUTPUT;
+    code = command_outputs_begin(runner->outputs, task->index, &values, &runner->values, error);
+    if (code != 0)
+        return code;
+    *cause = CAUSE_INPUT;
     return command_template_fill(runner->command, &values, &runner->words, error);
 }
 
@@ -326,7 +336,12 @@ static int end_run(struct sheaf_context *context, struct command_runner *runner,
 {
     char text[TEXT_BYTES];
     struct attempt_failure failure;
+    struct sheaf_error error;
     bool is_success = judge(runner, text, &failure);
+    if (is_success && command_outputs_publish(runner->outputs, &error) != 0) {
+        is_success = false;
+        failure = (struct attempt_failure){.cause = CAUSE_OUTPUT, .text = error.text};
+    }
     char *typed = type_command(runner);
     struct command_record record = record_of(runner, task);
     record.command = typed;
@@ -338,15 +353,15 @@ static int end_run(struct sheaf_context *context, struct command_runner *runner,
     return status;
 }
 
-static int run_hook(struct sheaf_context *context, const struct sheaf_task *task)
+static int run(struct sheaf_context *context, struct command_runner *runner,
+               const struct sheaf_task *task)
 {
-    struct command_runner *runner = sheaf_local(context);
     struct sheaf_error error;
-    int code = runner->command != NULL ? fill_template(runner, task, &error)
+    enum cause cause = CAUSE_INPUT;
+    int code = runner->command != NULL ? fill_template(runner, task, &cause, &error)
                                        : fill_line(runner, task, &error);
     if (code != 0)
-        return context_fail(context,
-                            &(struct attempt_failure){.cause = CAUSE_INPUT, .text = error.text});
+        return context_fail(context, &(struct attempt_failure){.cause = cause, .text = error.text});
     int input = -1;
     if (runner->setup->job->command.is_piped) {
         input = memory_file_create(task->input.data, task->input.size);
@@ -358,6 +373,14 @@ static int run_hook(struct sheaf_context *context, const struct sheaf_task *task
     if (input >= 0)
         close(input);
     return end_run(context, runner, task);
+}
+
+static int run_hook(struct sheaf_context *context, const struct sheaf_task *task)
+{
+    struct command_runner *runner = sheaf_local(context);
+    int status = run(context, runner, task);
+    command_outputs_end(runner->outputs);
+    return status;
 }
 
 /* ---- merging ---- */

@@ -19,6 +19,7 @@ struct command_setup {
     const struct job *job;
     const char *run_dir; /* NULL: none */
     pid_t spawner;       /* names files, together with the slot */
+    char *staging_note;  /* of the slot (staging.h); NULL: none */
     uint32_t slot;
 };
 

@@ -17,6 +17,7 @@ enum option_form {
     OPTION_TEXT,
     OPTION_PARAMETER,
     OPTION_INPUT,
+    OPTION_OUTPUT_FILE,
     OPTION_ARRAY_ENV, /* its argument may be left out */
     OPTION_MPI_WORD,
     OPTION_COUNT_32,
@@ -67,6 +68,8 @@ static const struct option_entry option_table[] = {
            AT(block_bytes), 1, SPLIT_BLOCK_BYTES_MAX),
     OPTION(TEXT, 0, "merge-command", "TEXT", "join two results by it: {left} {right} to its stdout",
            AT(merge_command), 0, 0),
+    OPTION(OUTPUT_FILE, 0, "output-file", "PATH",
+           "a file that each task writes, as {out1}, {out2}, ...; repeat", 0, 0, 0),
     OPTION(ARRAY_ENV, 0, "array-env", "FIRST",
            "set SLURM_ARRAY_TASK_ID and its like, from FIRST (0)", 0, 0, UINT64_C(1) << 62),
     OPTION(PARAMETER, 'p', "param", "NAME=VALUE", "set a parameter of the job; repeat for more", 0,
@@ -251,6 +254,9 @@ static int set_option(struct run_options *options, const struct option_entry *en
     case OPTION_INPUT:
         add_text(&options->inputs, &options->input_count, text);
         return 0;
+    case OPTION_OUTPUT_FILE:
+        add_text(&options->output_files, &options->output_file_count, text);
+        return 0;
     case OPTION_ARRAY_ENV:
         options->has_array_env = true;
         return text != NULL ? parse_number(entry, text, &options->array_first, error) : 0;
@@ -365,9 +371,11 @@ void options_close(struct run_options *options)
 {
     free(options->parameters);
     free(options->inputs);
+    free(options->output_files);
     free(options->mpi_options);
     options->parameters = NULL;
     options->inputs = NULL;
+    options->output_files = NULL;
     options->mpi_options = NULL;
 }
 

@@ -29,7 +29,8 @@ enum work {
     X(STOPPED, "stopped on request")                                                               \
     X(INPUT, "its input could not be read")                                                        \
     X(LIMIT, "a documented limit was exceeded")                                                    \
-    X(NODE_LOST, "all workers of its node were lost")
+    X(NODE_LOST, "all workers of its node were lost")                                              \
+    X(OUTPUT, "could not write its output files")
 
 enum cause {
     CAUSE_NONE = 0,

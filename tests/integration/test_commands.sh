@@ -117,6 +117,33 @@ names_of_any_kind_pass_every_replacement_string()
     [ ! -e broken ] || fail "a name broke out into the shell"
 }
 
+# The same names as values of a grid, which hold no newline, and as names of output files.
+names_of_any_kind_pass_as_values_and_outputs()
+{
+    make_names
+    tr -d '\n,' <names.list >values.list
+    local values
+    values=$(tr '\0' ',' <values.list)
+    while IFS= read -rd '' name; do
+        printf '%s\0' "$name" "$name" "$name"
+    done <values.list >expected
+    run --command './echo_arguments {a} {1} {a}' --param "a=${values%,}" ||
+        { cat said && fail "failed without a shell" || return 1; }
+    cmp expected printed || fail "values are harmed without a shell" || return 1
+    run --command "printf '%s\\0' {1} \"{a}\" '{1}'" --param "a=${values%,}" ||
+        { cat said && fail "failed with a shell" || return 1; }
+    cmp expected printed || fail "values are harmed with a shell" || return 1
+    run --null --command 'printf %s {} >{out}' --output-file 'outputs/{/}' - <names.list ||
+        { cat said && fail "failed to write outputs" || return 1; }
+    [ "$(find outputs -type f -print0 | tr -dc '\0' | wc -c)" = 200 ] || fail "not all outputs" ||
+        return 1
+    while IFS= read -rd '' name; do
+        printf %s "$name" | cmp - "outputs/$name" || fail "an output is not named by its input" ||
+            return 1
+    done <names.list
+    [ ! -e broken ] || fail "a name broke out into the shell"
+}
+
 surroundings_are_told()
 {
     unset OMP_NUM_THREADS
@@ -302,6 +329,7 @@ for name in \
     grid_is_full \
     job_file_has_a_command \
     names_of_any_kind_pass_every_replacement_string \
+    names_of_any_kind_pass_as_values_and_outputs \
     surroundings_are_told \
     failures_tell_how_a_command_ended \
     children_left_behind_are_ended \

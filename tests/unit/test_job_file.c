@@ -180,7 +180,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"parametrs\" in the job; did you mean \"parameters\"?");
     assert_refused(&scratch, "plugin: p.so\nxyzzy: 1\n",
                    "2: unknown key \"xyzzy\" in the job; it can have plugin, command, pipe, "
-                   "merge_command, name, split, "
+                   "merge_command, outputs, name, split, "
                    "parameters, limits, ranges, resources, output");
     assert_refused(&scratch, "plugin: p.so\nlimits:\n  attempts: 2\n  time_out: 3s\n",
                    "4: unknown key \"time_out\" in limits; did you mean \"timeout\"?");
@@ -190,7 +190,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"blocks\" in split.lines; did you mean \"block\"?");
     assert_refused(&scratch, "plugin: p.so\n<<: {range: 5}\n",
                    "2: unknown key \"<<\" in the job; it can have plugin, command, pipe, "
-                   "merge_command, name, split, "
+                   "merge_command, outputs, name, split, "
                    "parameters, limits, ranges, resources, output");
     scratch_remove(&scratch);
 }
@@ -345,6 +345,15 @@ static void command_may_be_a_filter_and_merge(void **state)
     assert_int_equal(job_check(&job, &error), SHEAF_ERROR_JOB);
     assert_non_null(strstr(error.text, "must read two results, {left} and {right}"));
     job_close(&job);
+    job = read_good(&scratch, "command: x {out} {out2}\noutputs: [\"{.}.a\", \"{.}.b\"]\n"
+                              "split: {files: a.txt}\n");
+    assert_int_equal(job.command.output_count, 2);
+    assert_string_equal(job.command.outputs[1], "{.}.b");
+    assert_int_equal(job_check(&job, &error), 0);
+    job_close(&job);
+    assert_refused(&scratch, "command: x\noutputs: []\n",
+                   "2: outputs must be a list of paths with replacement strings, such as "
+                   "[\"{/.}.png\"], found a list");
     assert_refused(&scratch, "command: sort\npipe: maybe\n",
                    "2: pipe must be true or false, found \"maybe\"");
     assert_refused(&scratch, "command: sort\npipe: true\nsplit: {files: a.txt}\n",
