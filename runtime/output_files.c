@@ -193,6 +193,27 @@ static int add_file(struct output_files *files, uint64_t task, const char *targe
     return 0;
 }
 
+/* Processes that had ended before the completion cannot have decided after it: what they have left
+ * is of no use then. Before it, files that are still to be moved may be among that. */
+static int complete_and_clean(const struct output_files *files, uint64_t task,
+                              struct sheaf_error *error)
+{
+    struct byte_writer *left = memory_allocate_zeroed(files->folder_count, sizeof *left);
+    for (size_t i = 0; i < files->folder_count; i++)
+        staging_find_left(&files->folders[i], task, &left[i]);
+    int code = complete(files, error);
+    for (size_t i = 0; i < files->folder_count; i++) {
+        for (size_t at = 0; code == 0 && at < left[i].size;) {
+            const char *name = (const char *)left[i].data + at;
+            staging_remove(&files->folders[i], name);
+            at += strlen(name) + 1;
+        }
+        byte_writer_close(&left[i]);
+    }
+    free(left);
+    return code;
+}
+
 int output_files_begin(struct output_files *files, uint64_t task, char *const *targets,
                        size_t count, struct sheaf_error *error)
 {
@@ -204,7 +225,7 @@ int output_files_begin(struct output_files *files, uint64_t task, char *const *t
     for (size_t i = 0; code == 0 && i < count; i++)
         code = add_file(files, task, targets[i], error);
     if (code == 0)
-        code = complete(files, error);
+        code = complete_and_clean(files, task, error);
     if (code != 0)
         output_files_end(files);
     return code;

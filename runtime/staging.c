@@ -85,8 +85,22 @@ static void note_add(char *note, const char *path)
     *end = *path;
 }
 
+/* Whether the attempt had got as far as to decide: then its files belong to whoever completes
+ * that. Its first folder, now called TASK, comes first in the note. */
+static bool has_decided(const char *note)
+{
+    char *path = memory_copy_string(note);
+    char *name = strrchr(path, '/') + 1;
+    name[strspn(name, "0123456789")] = '\0';
+    bool is_there = access(path, F_OK) == 0;
+    free(path);
+    return is_there;
+}
+
 void staging_sweep(char *note)
 {
+    if (note[0] != '\0' && has_decided(note))
+        staging_forget(note);
     for (const char *path = note; *path != '\0'; path += strlen(path) + 1) {
         remove_tree(path);
         char *hidden = memory_copy_string(path);
@@ -116,7 +130,7 @@ static bool is_left_behind(int hidden, const char *name)
     return is_free;
 }
 
-static void remove_left_behind(const struct staging *staging, uint64_t task)
+void staging_find_left(const struct staging *staging, uint64_t task, struct byte_writer *names)
 {
     char prefix[32];
     int length = snprintf(prefix, sizeof prefix, "%" PRIu64 "-", task);
@@ -126,7 +140,7 @@ static void remove_left_behind(const struct staging *staging, uint64_t task)
     for (const struct dirent *entry; (entry = readdir(stream)) != NULL;)
         if (strncmp(entry->d_name, prefix, (size_t)length) == 0 &&
             is_left_behind(staging->hidden_descriptor, entry->d_name))
-            staging_remove(staging, entry->d_name);
+            byte_writer_put(names, entry->d_name, strlen(entry->d_name) + 1);
     closedir(stream);
 }
 
@@ -207,7 +221,6 @@ static int make(const struct staging_place *place, struct staging *staging)
             return -1;
         if (staging->hidden_descriptor < 0)
             continue;
-        remove_left_behind(staging, place->task);
         set_name(staging, place->task);
         char *path = join(staging->hidden, staging->name);
         note_add(place->note, path);

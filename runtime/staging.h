@@ -8,6 +8,7 @@
 #ifndef SHEAF_STAGING_H
 #define SHEAF_STAGING_H
 
+#include "../scheduler/bytes.h"
 #include "../scheduler/error.h"
 
 #include <stdint.h>
@@ -39,10 +40,14 @@ int staging_open(const struct staging_place *place, struct staging *staging,
 void staging_close(struct staging *staging);
 /* The path of a file in it; the caller owns it. */
 char *staging_path(const struct staging *staging, const char *name);
+/* Appends the names, each ended by NUL, of what attempts at the task have left whose processes have
+ * ended. */
+void staging_find_left(const struct staging *staging, uint64_t task, struct byte_writer *names);
 /* Removes a folder `name` of the hidden one with all that is in it. */
 void staging_remove(const struct staging *staging, const char *name);
 
-/* Removes all that the note names, whose process has ended, and empties the note. */
+/* Removes all that the note names, whose process has ended, and empties the note. What an attempt
+ * has decided to move into its place (output_files.h) is left to the next attempt. */
 void staging_sweep(char *note);
 /* Empties the note, after all that it names was closed. */
 void staging_forget(char *note);

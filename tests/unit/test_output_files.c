@@ -1,9 +1,8 @@
 /* test_output_files.c - files that a command declares appear whole and together, whenever it or its
- * copies are killed. */
+ * copies die. */
 #include "../../runtime/output_files.h"
 #include "../../runtime/staging.h"
 #include "scratch.h"
-#include "seed.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -198,54 +197,70 @@ static void other_bytes_take_the_place_of_old_ones(void **state)
     scratch_remove(&given->scratch);
 }
 
-/* In a process of its own, which the caller ends. */
-static pid_t start_attempt(const struct given *given, const char *text)
+/* Every step that changes what is on the disk: this process dies before number crash_at. */
+static unsigned steps;
+static unsigned crash_at;
+
+static void step(void)
 {
-    int ends[2];
-    CHECK(pipe(ends) == 0);
+    if (++steps == crash_at)
+        kill(getpid(), SIGKILL);
+}
+
+/* These stand in the place of the C library's. */
+int renameat(int from, const char *old_name, int to, const char *new_name)
+{
+    step();
+    return (int)syscall(SYS_renameat2, from, old_name, to, new_name, 0);
+}
+
+int fsync(int descriptor)
+{
+    step();
+    return (int)syscall(SYS_fsync, descriptor);
+}
+
+int remove(const char *path)
+{
+    step();
+    return unlink(path) == 0 || rmdir(path) == 0 ? 0 : -1;
+}
+
+/* In a process of its own. True when it came to its end. */
+static bool attempt(const struct given *given, unsigned dies_at)
+{
     pid_t child = fork();
+    int status;
     if (child == 0) {
+        steps = 0;
+        crash_at = dies_at;
         struct output_files *files = output_files_create(KEY, NULL);
         CHECK(output_files_begin(files, TASK, given->targets, FILES, &error) == 0);
-        CHECK(write(ends[1], "", 1) == 1);
-        write_all(files, text);
-        if (output_files_publish(files, &error) == 0)
-            output_files_destroy(files);
-        for (;;)
-            pause();
+        write_all(files, "text");
+        CHECK(output_files_publish(files, &error) == 0);
+        output_files_destroy(files);
+        _exit(0);
     }
-    char byte;
-    CHECK(read(ends[0], &byte, 1) == 1);
-    close(ends[0]);
-    close(ends[1]);
-    return child;
+    CHECK(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static void end_attempt(pid_t child)
-{
-    kill(child, SIGKILL);
-    CHECK(waitpid(child, NULL, 0) == child);
-}
-
-/* After the next attempt has begun, all files are there or none, wherever the kill struck; and
- * nothing else is left. */
-static void killed_attempt_leaves_all_files_or_none(void **state)
+/* Once the next attempt has begun, all files are there or none; and nothing else is left. */
+static void attempt_that_dies_at_any_step_leaves_all_files_or_none(void **state)
 {
     (void)state;
-    enum { ROUNDS = 60, DELAY_US_MAX = 3000 };
-    uint64_t random = test_seed();
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    bool has_ended = false;
+    unsigned rolled_forward = 0;
+    for (unsigned dies_at = 1; !has_ended; dies_at++) {
         struct given *given = given_targets();
-        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        pid_t child = start_attempt(given, "text");
-        nanosleep(&(struct timespec){.tv_nsec = (long)((random >> 33) % DELAY_US_MAX) * 1000},
-                  NULL);
-        end_attempt(child);
+        has_ended = attempt(given, dies_at);
         for (size_t i = 0; i < FILES; i++)
             if (exists(given->targets[i]))
                 assert_true(has_text(given->targets[i], "text"));
+        bool was_half = exists(given->targets[0]) != exists(given->targets[1]);
         struct output_files *files = begun(given, NULL);
         assert_true(exists(given->targets[0]) == exists(given->targets[1]));
+        rolled_forward += was_half;
         write_all(files, "text");
         assert_int_equal(output_files_publish(files, &error), 0);
         output_files_destroy(files);
@@ -253,6 +268,27 @@ static void killed_attempt_leaves_all_files_or_none(void **state)
             assert_true(has_text(given->targets[i], "text"));
         assert_nothing_is_left(given);
         scratch_remove(&given->scratch);
+    }
+    assert_true(rolled_forward > 0);
+}
+
+/* The next attempt dies, too, while it completes what the first one has decided. */
+static void second_death_changes_nothing(void **state)
+{
+    (void)state;
+    bool has_ended = false;
+    for (unsigned dies_at = 1; !has_ended; dies_at++) {
+        bool second_has_ended = false;
+        for (unsigned again_at = 1; !second_has_ended; again_at += 7) {
+            struct given *given = given_targets();
+            has_ended = attempt(given, dies_at);
+            second_has_ended = attempt(given, again_at);
+            struct output_files *files = begun(given, NULL);
+            assert_true(exists(given->targets[0]) == exists(given->targets[1]));
+            output_files_destroy(files);
+            assert_nothing_is_left(given);
+            scratch_remove(&given->scratch);
+        }
     }
 }
 
@@ -322,7 +358,8 @@ int main(void)
         cmocka_unit_test(name_that_is_none_or_comes_twice_is_refused),
         cmocka_unit_test(second_copy_does_not_touch_the_files_of_the_first),
         cmocka_unit_test(other_bytes_take_the_place_of_old_ones),
-        cmocka_unit_test(killed_attempt_leaves_all_files_or_none),
+        cmocka_unit_test(attempt_that_dies_at_any_step_leaves_all_files_or_none),
+        cmocka_unit_test(second_death_changes_nothing),
         cmocka_unit_test(attempt_that_runs_is_left_alone),
         cmocka_unit_test(note_tells_what_a_killed_attempt_has_left),
     };
