@@ -11,6 +11,7 @@
 #include "context.h"
 #include "failed_output.h"
 #include "memory_file.h"
+#include "process_memory.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,6 +29,8 @@ enum {
     LINE_BYTES_MAX = 400, /* of standard error, in the text of a failure */
     EXIT_NOT_FOUND = 127, /* as shells say */
     EXIT_NOT_EXECUTABLE = 126,
+    MEMORY_LOOK_MS = 50, /* with a limit of the job's own; it costs what some small files do */
+    MEMORY_LOOK_MS_DEFAULT = 1000,
     BUFFER_BYTES_KEPT = 1 << 20,
 };
 
@@ -42,6 +45,7 @@ struct command_runner {
     struct command_environment *environment;
     struct command_outputs *outputs;
     struct command_process process;
+    uint64_t memory_bytes_max;
     struct byte_writer head;
     struct byte_writer line; /* a command of a list, ended by NUL */
     char **arguments;
@@ -72,6 +76,7 @@ static int open_hook(struct sheaf_context *context, void **local)
     runner->setup = setup;
     runner->command = command;
     runner->merge = merge;
+    runner->memory_bytes_max = process_memory_limit(job->limits.task_memory_bytes);
     runner->environment = command_environment_create(&surroundings);
     job_command_values_init(&runner->values, job);
     job_command_values_init_merge(&runner->merge_values, job);
@@ -213,6 +218,12 @@ static bool judge(const struct command_runner *runner, char text[TEXT_BYTES],
                  "it wrote more than %d MiB to its standard output: let it write to a file",
                  COMMAND_OUT_BYTES_MAX >> 20);
         return false;
+    case COMMAND_USED_TOO_MUCH_MEMORY:
+        failure->cause = CAUSE_MEMORY;
+        failure->detail = SIGKILL;
+        snprintf(text, TEXT_BYTES, "its processes together had more than %llu MiB",
+                 (unsigned long long)(runner->memory_bytes_max >> 20));
+        return false;
     case COMMAND_ENDED:
         break;
     }
@@ -319,12 +330,15 @@ static void forget_large_buffers(struct command_runner *runner)
 /* Runs what stands in `words`. */
 static void execute(struct command_runner *runner, uint64_t task, int input, size_t out_bytes_max)
 {
+    const struct job_limits *limits = &runner->setup->job->limits;
     point_to_arguments(runner);
     const struct command_process_options options = {
         .arguments = runner->arguments,
         .environment = command_environment_of(runner->environment, task, &runner->words),
         .input = input,
-        .timeout_ns = runner->setup->job->limits.task_timeout_ns,
+        .timeout_ns = limits->task_timeout_ns,
+        .memory_bytes_max = runner->memory_bytes_max,
+        .memory_look_ms = limits->task_memory_bytes > 0 ? MEMORY_LOOK_MS : MEMORY_LOOK_MS_DEFAULT,
         .out_bytes_max = out_bytes_max,
         .err_bytes_max = COMMAND_ERR_BYTES_MAX,
     };

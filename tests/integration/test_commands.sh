@@ -214,6 +214,28 @@ END
     nothing_is_left_of "sleep $word"
 }
 
+# In a process of another session, and in a few that are small each.
+memory_limit_counts_all_processes_of_a_command()
+{
+    local word=4848$$
+    cat >hog <<'HOG'
+#!/bin/sh
+{ head -c "$1" /dev/zero && sleep "$2"; } | tail -c "$1" | wc -c
+HOG
+    chmod +x hog
+    cat >tasks.txt <<TASKS
+setsid ./hog 100000000 $word & wait
+./hog 30000000 $word & ./hog 30000000 $word & ./hog 30000000 $word & wait
+./hog 30000000 0
+TASKS
+    run --memory 64M --attempts 1 --max-crashes 1 tasks.txt
+    [ $? = 1 ] || { cat said && fail "exit status of the run" || return 1; }
+    [ "$(grep -c 'error: task [01] used more memory than its limit' said)" = 2 ] ||
+        { cat said && fail "not by the memory limit" || return 1; }
+    grep -qx 30000000 "$dir/output.incomplete" || fail "the task that needs less" || return 1
+    nothing_is_left_of "sleep $word"
+}
+
 stopping_the_run_ends_its_commands()
 {
     local word=4444$$ launcher
@@ -334,6 +356,7 @@ for name in \
     failures_tell_how_a_command_ended \
     children_left_behind_are_ended \
     time_limit_ends_the_whole_group \
+    memory_limit_counts_all_processes_of_a_command \
     stopping_the_run_ends_its_commands \
     killed_executors_leave_no_command \
     output_has_a_limit_that_is_told \

@@ -176,8 +176,11 @@ static void value_in_arithmetic_is_refused_and_a_number_is_not(void **state)
 {
     (void)state;
     const struct command_template_options options = options_for_input();
-    static const char *const refused[] = {"echo $(( {} + 1 ))", "echo $(({a}*2))", "(( {} )) && x",
-                                          "echo \"$(( {/} ))\""};
+    static const char *const refused[] = {
+        "echo $(( {} + 1 ))",  "echo $(({a}*2))",     "(( {} )) && x",
+        "echo \"$(( {/} ))\"", "[[ {} -eq 1 ]] && x", "if [[ -n $a && \"{/}\" -gt 1 ]]; then x; fi",
+        "echo $[ {} + 1 ]",    "let x={}; y",         "let 'x = {a}'",
+        "a[{}]=1; x",          "echo ${x:{}}",        "echo \"${x[{a}]}\""};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct command_template *command;
         struct sheaf_error error = {0};
@@ -187,7 +190,12 @@ static void value_in_arithmetic_is_refused_and_a_number_is_not(void **state)
     }
     assert_string_equal(see("echo $(( {#} + 1 )) {}", "x").text,
                         "/bin/sh|-c|echo $(( ${SHEAF_VALUE_1} + 1 )) \"${SHEAF_VALUE_2}\"");
-    assert_true(see("(cat {}); (echo {})", "x").uses_shell);
+    static const char *const fine[] = {
+        "(cat {}); (echo {})", "[[ -n $a ]] && x {}", "[ {} = 1 ] && x",
+        "echo ${x} {}",        "echo $[ 1 + 2 ] {}",  "let x=1; y {}",
+        "outlet {} | x",       "x '[[ ' {}",          "ls a[0-9] {}"};
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        assert_true(see(fine[i], "x").uses_shell);
 }
 
 static void nul_in_a_value_is_refused(void **state)
