@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include "../scheduler/memory.h"
+#include "stage_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static void strings_free(char **strings, size_t count)
 static void split_close(struct split *split)
 {
     strings_free(split->patterns, split->pattern_count);
+    strings_free(split->result_paths, split->result_count);
     for (size_t i = 0; i < split->axis_count; i++) {
         free(split->axes[i].name);
         strings_free(split->axes[i].values, split->axes[i].value_count);
@@ -58,6 +60,7 @@ void job_close(struct job *job)
     free(job->output_path);
     split_close(&job->split);
     parameter_list_close(&job->parameters);
+    stage_plan_destroy(job->plan);
     *job = (struct job){0};
 }
 

@@ -31,7 +31,10 @@ struct split {
     char **patterns; /* all that read files: paths or glob patterns, made absolute; in the order
                         given, matches of one pattern sorted bytewise */
     size_t pattern_count;
-    uint64_t block_bytes;     /* LINES, BLOCKS; default 1 MiB */
+    uint64_t block_bytes; /* LINES, BLOCKS; default 1 MiB */
+    char **result_paths;  /* files of the patterns that are results of other stages of the job,
+                             which tells itself when these change: here they count by path */
+    size_t result_count;
     enum item_form item_form; /* ITEMS */
     struct split_axis *axes;  /* PRODUCT: the last axis varies fastest */
     size_t axis_count;
@@ -75,6 +78,8 @@ struct job_command {
     uint64_t array_first; /* SLURM_ARRAY_TASK_ID of the first task */
 };
 
+struct stage_plan;
+
 /* Owns everything it points to. All zero is a valid empty job. */
 struct job {
     char *name;        /* default: the job file's name without directory and ending */
@@ -85,7 +90,9 @@ struct job {
     struct parameter_list parameters;
     struct job_limits limits;
     struct job_resources resources;
-    char *output_path; /* absolute, or "-" for standard output */
+    char *output_path;       /* absolute, or "-" for standard output */
+    struct stage_plan *plan; /* NULL: the job is one. Else its stages are jobs, which have all but
+                                name, source and output (stage_plan.h) */
 };
 
 void job_close(struct job *job);
@@ -103,6 +110,10 @@ void job_close(struct job *job);
  *     ranges: {min: 1, max: 10000}
  *     resources: {cores: 4, memory: 8G, gpus: 1}
  *     output: primes.txt          # relative to the working directory; default "-"
+ *     stages:                     # instead of one job several, for which the keys above (but name
+ *       - name: sieve             # and output) are defaults
+ *         after: [first, second]  # others by name
+ *         priority: 1
  *
  * Errors name file:line, the key, what was found and what is accepted (with a "did you mean" for
  * near misses). Unknown keys, duplicate keys, negative counts, wrong types are errors. */
@@ -141,6 +152,8 @@ int job_set_parameter(struct job *job, const char *assignment, struct sheaf_erro
 /* After the overrides: checks that the job can run (plug-in there, tasks > 0 or another split,
  * inputs there, output's directory writable). */
 int job_check(const struct job *job, struct sheaf_error *error);
+/* The part of it that does not depend on input files. */
+int job_check_program(const struct job *job, struct sheaf_error *error);
 
 /* What travels to workers and is kept in the run directory. */
 void job_encode(const struct job *job, struct byte_writer *writer);
@@ -154,5 +167,8 @@ enum { JOB_IDENTITY_BYTES = 32 };
  * change, not by content: they may be large. */
 int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES],
                  struct sheaf_error *error);
+/* SHA-256 of a file's content. */
+int job_identity_of_file(const char *path, unsigned char identity[JOB_IDENTITY_BYTES],
+                         struct sheaf_error *error);
 
 #endif

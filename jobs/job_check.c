@@ -6,6 +6,7 @@
 #include "job_command.h"
 #include "output_template.h"
 #include "split.h"
+#include "stage_plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,14 +99,25 @@ static int check_output(const char *path, struct sheaf_error *error)
     return code;
 }
 
-int job_check(const struct job *job, struct sheaf_error *error)
+int job_check_program(const struct job *job, struct sheaf_error *error)
 {
     int code = job->command.is_there ? check_command(job, error) : check_plugin(job, error);
+    if (code == 0 && job->split.kind == SPLIT_RANGE)
+        code = check_range(job, error);
+    return code != 0 ? code : check_output(job->output_path, error);
+}
+
+int job_check(const struct job *job, struct sheaf_error *error)
+{
+    if (job->plan != NULL) {
+        int code = stage_plan_check(job->plan, error);
+        return code != 0 ? code : check_output(job->output_path, error);
+    }
+    int code = job_check_program(job, error);
     if (code != 0)
         return code;
     switch (job->split.kind) {
     case SPLIT_RANGE:
-        code = check_range(job, error);
         break;
     case SPLIT_LINES:
     case SPLIT_FILES:
@@ -118,5 +130,5 @@ int job_check(const struct job *job, struct sheaf_error *error)
     case SPLIT_PLUGIN:
         break;
     }
-    return code != 0 ? code : check_output(job->output_path, error);
+    return code;
 }

@@ -66,7 +66,7 @@ int job_reader_read_mapping(struct job_reader *reader, yaml_node_t *node, const 
     return code;
 }
 
-static int read_plugin(struct job_reader *reader, yaml_node_t *value)
+int job_file_read_plugin(struct job_reader *reader, yaml_node_t *value)
 {
     const char *text = job_yaml_text(value);
     if (text == NULL || text[0] == '\0')
@@ -95,7 +95,7 @@ static int read_name(struct job_reader *reader, yaml_node_t *value)
     return 0;
 }
 
-static int read_output(struct job_reader *reader, yaml_node_t *value)
+int job_file_read_output(struct job_reader *reader, yaml_node_t *value)
 {
     const char *text = job_yaml_text(value);
     if (text == NULL || text[0] == '\0' || text[strlen(text) - 1] == '/')
@@ -113,7 +113,7 @@ static int read_output(struct job_reader *reader, yaml_node_t *value)
     return 0;
 }
 
-static int read_parameters(struct job_reader *reader, yaml_node_t *value)
+int job_file_read_parameters(struct job_reader *reader, yaml_node_t *value)
 {
     if (job_yaml_is_empty(value))
         return 0;
@@ -186,7 +186,7 @@ static int read_crashes(struct job_reader *reader, yaml_node_t *value)
                       &reader->job->limits.crashes_max);
 }
 
-static int read_limits(struct job_reader *reader, yaml_node_t *value)
+int job_file_read_limits(struct job_reader *reader, yaml_node_t *value)
 {
     static const struct job_field fields[] = {
         {"timeout", read_timeout},
@@ -221,7 +221,7 @@ static int read_range_max(struct job_reader *reader, yaml_node_t *value)
     return read_range_count(reader, value, "ranges.max", &reader->job->limits.range_count_max);
 }
 
-static int read_ranges(struct job_reader *reader, yaml_node_t *value)
+int job_file_read_ranges(struct job_reader *reader, yaml_node_t *value)
 {
     static const struct job_field fields[] = {
         {"min", read_range_min},
@@ -260,7 +260,7 @@ static int read_reserved_memory(struct job_reader *reader, yaml_node_t *value)
     return 0;
 }
 
-static int read_resources(struct job_reader *reader, yaml_node_t *value)
+int job_file_read_resources(struct job_reader *reader, yaml_node_t *value)
 {
     static const struct job_field fields[] = {
         {"cores", read_cores},
@@ -272,30 +272,25 @@ static int read_resources(struct job_reader *reader, yaml_node_t *value)
                                     : job_reader_read_mapping(reader, value, "resources", fields);
 }
 
+static int read_stages(struct job_reader *reader, yaml_node_t *value)
+{
+    return job_yaml_is_empty(value)
+               ? job_reader_must_be(reader, value, "stages", "a list of stages")
+               : job_file_read_stages(reader, value);
+}
+
 static int read_job(struct job_reader *reader)
 {
     static const struct job_field fields[] = {
-        {"plugin", read_plugin},
-        {"command", job_file_read_command},
-        {"pipe", job_file_read_pipe},
-        {"merge_command", job_file_read_merge_command},
-        {"outputs", job_file_read_outputs},
-        {"name", read_name},
-        {"split", job_file_read_split},
-        {"parameters", read_parameters},
-        {"limits", read_limits},
-        {"ranges", read_ranges},
-        {"resources", read_resources},
-        {"output", read_output},
-        {NULL, NULL},
+        JOB_FILE_FIELDS,         {"name", read_name}, {"output", job_file_read_output},
+        {"stages", read_stages}, {NULL, NULL},
     };
     struct job *job = reader->job;
     job->split.kind = SPLIT_RANGE;
     yaml_node_t *root = job_yaml_root(&reader->yaml);
     int code = job_reader_read_mapping(reader, root, "the job", fields);
-    if (code != 0)
-        return code;
-    code = job_file_check_command(reader, root);
+    if (code == 0 && job->plan == NULL)
+        code = job_file_check_command(reader, root);
     if (code != 0)
         return code;
     if (job->name == NULL)
@@ -320,6 +315,7 @@ int job_parse(const char *text, size_t size, const char *path, struct job *job,
     int code = job_path_absolute(path, &parsed.source_path, reader.error);
     if (code != 0)
         return code;
+    reader.source_path = parsed.source_path;
     reader.directory = job_path_directory(parsed.source_path);
     code = job_yaml_load(&reader.yaml, text, size, reader.error);
     if (code == 0) {

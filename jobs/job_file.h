@@ -4,11 +4,15 @@
 
 #include "job.h"
 #include "job_yaml.h"
+#include "stage_plan.h"
 
 /* Borrows all but `directory`. */
 struct job_reader {
     struct job_yaml yaml;
-    struct job *job; /* being filled; the caller closes it after an error */
+    struct job *job;         /* being filled; the caller closes it after an error */
+    struct stage_plan *plan; /* NULL unless the job has stages */
+    struct stage *stage;     /* of which `job` is */
+    const char *source_path;
     char *directory; /* of the job file, absolute */
     struct sheaf_error *error;
 };
@@ -37,7 +41,27 @@ int job_file_read_outputs(struct job_reader *reader, yaml_node_t *value);
  * inputs are such. */
 int job_file_check_command(struct job_reader *reader, yaml_node_t *root);
 
-/* The value of "split". */
-int job_file_read_split(struct job_reader *reader, yaml_node_t *value);
+/* The values of the other keys. */
+job_reader_function job_file_read_plugin;
+job_reader_function job_file_read_split;
+job_reader_function job_file_read_parameters;
+job_reader_function job_file_read_limits;
+job_reader_function job_file_read_ranges;
+job_reader_function job_file_read_resources;
+job_reader_function job_file_read_output;
+
+/* The keys that a job has, and each stage of one. */
+#define JOB_FILE_FIELDS                                                                            \
+    {"plugin", job_file_read_plugin}, {"command", job_file_read_command},                          \
+        {"pipe", job_file_read_pipe}, {"merge_command", job_file_read_merge_command},              \
+        {"outputs", job_file_read_outputs}, {"split", job_file_read_split},                        \
+        {"parameters", job_file_read_parameters}, {"limits", job_file_read_limits},                \
+        {"ranges", job_file_read_ranges},                                                          \
+    {                                                                                              \
+        "resources", job_file_read_resources                                                       \
+    }
+
+/* The value of "stages", for a job whose other keys are only defaults for them. */
+int job_file_read_stages(struct job_reader *reader, yaml_node_t *value);
 
 #endif

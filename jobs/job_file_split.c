@@ -23,7 +23,9 @@ static int read_range(struct job_reader *reader, yaml_node_t *value)
 static void add_pattern(struct job_reader *reader, const char *text)
 {
     struct split *split = &reader->job->split;
-    split->patterns[split->pattern_count++] = job_path_join_pattern(reader->directory, text);
+    bool is_result = reader->plan != NULL && stage_reference_is_whole(text);
+    split->patterns[split->pattern_count++] =
+        is_result ? memory_copy_string(text) : job_path_join_pattern(reader->directory, text);
 }
 
 /* One pattern, or a list of them. */

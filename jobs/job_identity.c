@@ -16,12 +16,12 @@ _Static_assert(SHA256_DIGEST_LENGTH == JOB_IDENTITY_BYTES, "the identity is a SH
 /* Changes when the encoding below does, so that a journal of an older version is not continued. */
 static const char identity_version[] = "sheaf job identity 1";
 
-static int hash_plugin(const char *path, struct byte_writer *writer, struct sheaf_error *error)
+int job_identity_of_file(const char *path, unsigned char identity[JOB_IDENTITY_BYTES],
+                         struct sheaf_error *error)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
-        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "cannot read the plug-in %s: %s", path,
-                               strerror(errno));
+        return sheaf_error_set_errno(error, errno, "cannot read %s", path);
     SHA2_CTX hash;
     SHA256Init(&hash);
     unsigned char buffer[1 << 16];
@@ -34,10 +34,27 @@ static int hash_plugin(const char *path, struct byte_writer *writer, struct shea
     int read_errno = errno;
     close(descriptor);
     if (size < 0)
-        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "cannot read the plug-in %s: %s", path,
-                               strerror(read_errno));
-    SHA256Final(byte_writer_reserve(writer, SHA256_DIGEST_LENGTH), &hash);
+        return sheaf_error_set_errno(error, read_errno, "cannot read %s", path);
+    SHA256Final(identity, &hash);
     return 0;
+}
+
+static int hash_plugin(const char *path, struct byte_writer *writer, struct sheaf_error *error)
+{
+    unsigned char digest[JOB_IDENTITY_BYTES];
+    struct sheaf_error cause;
+    if (job_identity_of_file(path, digest, &cause) != 0)
+        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "the plug-in: %s", cause.text);
+    byte_writer_put(writer, digest, sizeof digest);
+    return 0;
+}
+
+static bool is_result(const struct split *split, const char *path)
+{
+    for (size_t i = 0; i < split->result_count; i++)
+        if (strcmp(split->result_paths[i], path) == 0)
+            return true;
+    return false;
 }
 
 static int encode_input_files(const struct split *split, struct byte_writer *writer,
@@ -50,6 +67,8 @@ static int encode_input_files(const struct split *split, struct byte_writer *wri
     byte_writer_put_u64(writer, files.count);
     for (size_t i = 0; i < files.count; i++) {
         byte_writer_put_string(writer, files.items[i].path);
+        if (is_result(split, files.items[i].path))
+            continue;
         byte_writer_put_u64(writer, files.items[i].size_bytes);
         byte_writer_put_u64(writer, (uint64_t)files.items[i].changed_s);
         byte_writer_put_u64(writer, (uint64_t)files.items[i].changed_ns);
@@ -130,20 +149,38 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
     return 0;
 }
 
+/* Each stage has an identity of its own: some may be new, and others gone. */
+static void encode_stages(const struct job *job, struct byte_writer *writer)
+{
+    byte_writer_put_string(writer, "stages");
+    byte_writer_put_string(writer, job->name);
+}
+
+static int encode(const struct job *job, struct byte_writer *writer, struct sheaf_error *error)
+{
+    int code = 0;
+    if (job->plan != NULL) {
+        encode_stages(job, writer);
+        return 0;
+    }
+    if (job->command.is_there)
+        encode_command(&job->command, writer);
+    else
+        code = hash_plugin(job->plugin_path, writer, error);
+    if (code == 0)
+        code = encode_split(&job->split, writer, error);
+    if (code == 0)
+        parameter_list_encode(&job->parameters, writer);
+    return code;
+}
+
 int job_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES],
                  struct sheaf_error *error)
 {
     struct byte_writer writer = {0};
     byte_writer_put_string(&writer, identity_version);
-    int code = 0;
-    if (job->command.is_there)
-        encode_command(&job->command, &writer);
-    else
-        code = hash_plugin(job->plugin_path, &writer, error);
-    if (code == 0)
-        code = encode_split(&job->split, &writer, error);
+    int code = encode(job, &writer, error);
     if (code == 0) {
-        parameter_list_encode(&job->parameters, &writer);
         SHA2_CTX hash;
         SHA256Init(&hash);
         SHA256Update(&hash, writer.data, writer.size);

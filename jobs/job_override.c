@@ -3,6 +3,7 @@
 
 #include "../scheduler/fact.h"
 #include "../scheduler/memory.h"
+#include "stage_plan.h"
 #include "suggest.h"
 
 #include <stdio.h>
@@ -16,6 +17,10 @@ bool job_is_plugin_only(const struct job *job)
 
 int job_set_tasks(struct job *job, const char *text, struct sheaf_error *error)
 {
+    if (job->plan != NULL)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--tasks is for jobs that are one; %s has stages, each with a split",
+                               job->source_path);
     if (job->split.kind != SPLIT_RANGE)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "--tasks is for jobs that split by range; %s splits by \"%s\", "
@@ -58,6 +63,27 @@ static int unknown_parameter(const struct job *job, const char *name, struct she
     return code;
 }
 
+/* Each stage that lists the parameter takes the value. */
+static int set_in_stages(struct job *job, const char *name, const char *value,
+                         struct sheaf_error *error)
+{
+    int code = 0;
+    bool is_known = false;
+    for (size_t i = 0; code == 0 && i < job->plan->count; i++) {
+        struct parameter_list *list = &job->plan->stages[i].job.parameters;
+        if (parameter_list_find(list, name) == NULL)
+            continue;
+        is_known = true;
+        code = parameter_list_set(list, name, value, error);
+    }
+    if (!is_known)
+        code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "unknown parameter \"%.100s\": no stage of %s lists it; add it "
+                               "there under \"parameters\" first",
+                               name, job->source_path);
+    return code;
+}
+
 int job_set_parameter(struct job *job, const char *assignment, struct sheaf_error *error)
 {
     const char *equals = strchr(assignment, '=');
@@ -69,7 +95,9 @@ int job_set_parameter(struct job *job, const char *assignment, struct sheaf_erro
     char *name = memory_copy_string(assignment);
     name[equals - assignment] = '\0';
     int code;
-    if (!job_is_plugin_only(job) && parameter_list_find(&job->parameters, name) == NULL)
+    if (job->plan != NULL)
+        code = set_in_stages(job, name, equals + 1, error);
+    else if (!job_is_plugin_only(job) && parameter_list_find(&job->parameters, name) == NULL)
         code = unknown_parameter(job, name, error);
     else
         code = parameter_list_set(&job->parameters, name, equals + 1, error);

@@ -70,13 +70,16 @@ static bool unescape(const char *escaped, char *text, size_t text_bytes)
 
 static int encode_progress(const struct status *status, char *body, size_t size)
 {
-    return snprintf(body, size,
-                    "progress %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-                    " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-                    status_state_word(status->state), status->incarnation, status->tasks_total,
-                    status->tasks_done, status->tasks_failed, status->tasks_in_flight,
-                    status->workers, status->slots, status->tasks_per_ks, status->remaining_ms,
-                    status->elapsed_ms);
+    char stage[ESCAPED_BYTES_MAX];
+    escape(status->stage, stage);
+    return snprintf(
+        body, size,
+        "progress %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32
+        " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
+        status_state_word(status->state), status->incarnation, status->tasks_total,
+        status->tasks_done, status->tasks_failed, status->tasks_in_flight, status->workers,
+        status->slots, status->tasks_per_ks, status->remaining_ms, status->elapsed_ms,
+        status->stage_number, status->stage_count, status->stages_tasks_ended, stage);
 }
 
 static int encode_body(const struct control_line *line, char *body, size_t size)
@@ -134,14 +137,17 @@ static bool decode_progress(const char *fields, struct control_line *line)
 {
     struct status *status = &line->as.progress;
     char word[32];
+    char stage[256];
     int end = -1;
     sscanf(fields,
            "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu32 " %" SCNu64
-           " %" SCNu64 " %" SCNu64 " %" SCNu64 "%n",
+           " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %255s%n",
            word, &status->incarnation, &status->tasks_total, &status->tasks_done,
            &status->tasks_failed, &status->tasks_in_flight, &status->workers, &status->slots,
-           &status->tasks_per_ks, &status->remaining_ms, &status->elapsed_ms, &end);
-    if (end < 0 || fields[end] != '\0' || !status_state_find(word, &status->state))
+           &status->tasks_per_ks, &status->remaining_ms, &status->elapsed_ms, &status->stage_number,
+           &status->stage_count, &status->stages_tasks_ended, stage, &end);
+    if (end < 0 || fields[end] != '\0' || !status_state_find(word, &status->state) ||
+        !unescape(stage, status->stage, sizeof status->stage))
         return false;
     status->has_ended = status_state_is_end(status->state);
     return true;

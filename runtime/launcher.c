@@ -109,6 +109,7 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
     stored.stored_input = launcher->stored_input;
     int code = master_job_load(&stored, &loaded, error);
     launcher->job = loaded.job;
+    free(loaded.stage_hooks);
     launcher->end_unix_ms = loaded.end_unix_ms;
     if (code == 0)
         code = host_list_read(options, &launcher->hosts, error);

@@ -1,5 +1,6 @@
 /* main.c - the program: hands each command to the part that does it. */
 #include "doctor.h"
+#include "huge_pages.h"
 #include "journal.h"
 #include "launcher.h"
 #include "options.h"
@@ -8,6 +9,7 @@
 #include "report_command.h"
 #include "run_directory.h"
 #include "session.h"
+#include "stage_list.h"
 #include "status_command.h"
 #include "submit.h"
 #include "try.h"
@@ -46,20 +48,42 @@ static int run_command(int argc, char **argv)
     return status < 0 ? fail(&error) : status;
 }
 
+struct journal_request {
+    bool is_verify;
+    int exit_status;
+};
+
+static int look_at_journal(void *context, const char *run_dir, const char *stage,
+                           struct sheaf_error *error)
+{
+    struct journal_request *request = context;
+    char *dir = run_directory_join(run_dir, "journal");
+    if (stage != NULL)
+        printf("stage %s\n", stage);
+    int code =
+        request->is_verify ? journal_verify(dir, stdout, error) : journal_dump(dir, stdout, error);
+    free(dir);
+    if (code >= 0 || stage == NULL)
+        return code;
+    request->exit_status = fail(error); /* what another stage has stored may be whole */
+    return 0;
+}
+
 static int journal_command(int argc, char **argv)
 {
-    bool is_verify = argc == 3 && strcmp(argv[1], "verify") == 0;
-    bool is_dump = argc == 3 && strcmp(argv[1], "dump") == 0;
-    if (!is_verify && !is_dump) {
-        fprintf(stderr, "Usage: sheaf journal verify DIR\n"
-                        "       sheaf journal dump DIR\n");
+    bool has_stage = argc == 5 && strcmp(argv[2], "--stage") == 0;
+    struct journal_request request = {.exit_status = 0};
+    request.is_verify = argc > 2 && strcmp(argv[1], "verify") == 0;
+    bool is_dump = argc > 2 && strcmp(argv[1], "dump") == 0;
+    if ((!request.is_verify && !is_dump) || (argc != 3 && !has_stage)) {
+        fprintf(stderr, "Usage: sheaf journal verify [--stage NAME] DIR\n"
+                        "       sheaf journal dump [--stage NAME] DIR\n");
         return EXIT_USAGE;
     }
     struct sheaf_error error;
-    char *dir = run_directory_join(argv[2], "journal");
-    int code = is_verify ? journal_verify(dir, stdout, &error) : journal_dump(dir, stdout, &error);
-    free(dir);
-    return code < 0 ? fail(&error) : 0;
+    int code = stage_list_visit(argv[argc - 1], has_stage ? argv[3] : NULL, look_at_journal,
+                                &request, &error);
+    return code < 0 ? fail(&error) : request.exit_status;
 }
 
 static int version_command(int argc, char **argv)
@@ -128,6 +152,8 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (session_is_under_mpi())
+        huge_pages_request(argv);
     int status = dispatch(argc, argv);
     /* What was printed counts only if it arrived. */
     if (fflush(stdout) != 0 && status == 0) {

@@ -31,6 +31,12 @@ uint64_t master_incarnation(const struct master *master)
     return state_incarnation(scheduler_state(master->scheduler));
 }
 
+const char *master_request_dir(const struct master *master)
+{
+    return master->stage.name != NULL ? master->stage.run_dir
+                                      : run_directory_path(master->directory);
+}
+
 /* A failure of the journal that shows only now makes a good end a bad one. */
 static void close_journal(struct master *master)
 {
@@ -86,6 +92,7 @@ void master_destroy(struct master *master)
 
 void master_send(struct master *master, uint32_t rank, struct message *message)
 {
+    message->session = master->session;
     message->incarnation = master_incarnation(master);
     struct byte_writer writer = {0};
     message_encode(message, &writer);
@@ -167,7 +174,7 @@ static void look_for_stop(struct master *master)
     if (master->stop_deadline_ns == UINT64_MAX) {
         bool is_time_up = master->now_ns >= master->walltime.tasks_end_ns;
         if (!is_time_up && !stop_is_requested &&
-            !run_directory_stop_is_requested(run_directory_path(master->directory)))
+            !run_directory_stop_is_requested(master_request_dir(master)))
             return;
         begin_to_stop(master,
                       is_time_up ? "stopping, as the time limit is near" : "stopping on request");
@@ -183,7 +190,7 @@ static void look_for_handover(struct master *master)
     if (master->now_ns < master->next_handover_check_ns)
         return;
     master->next_handover_check_ns = master->now_ns + STOP_CHECK_NS;
-    if (!run_directory_handover_is_requested(run_directory_path(master->directory)))
+    if (!run_directory_handover_is_requested(master_request_dir(master)))
         return;
     master_tell(master, CONTROL_WARNING, "another master goes on in this one's place");
     master->anybody_was_lost = true;
@@ -198,9 +205,11 @@ static void send_pings(struct master *master)
         return;
     master->next_ping_ns = master->now_ns + PING_NS;
     struct message ping = {.kind = MESSAGE_PING};
-    /* One that counts as lost hears it too, should it live: but nothing heaps up for the dead. */
+    /* One that counts as lost hears it too, should it live: but nothing heaps up for the dead. Of a
+     * master after the first one this is how workers know. */
     for (int i = 0; i < transport_rank_count(master->transport); i++)
-        if (master->members[i].is_known && transport_backlog_bytes(master->transport, i) == 0)
+        if ((master->members[i].is_known || master->session > 1) &&
+            transport_backlog_bytes(master->transport, i) == 0)
             master_send(master, (uint32_t)i, &ping);
 }
 
@@ -288,6 +297,17 @@ bool master_is_over(const struct master *master)
 int master_status(const struct master *master)
 {
     return master->status;
+}
+
+bool master_is_worth_restarting(const struct master *master)
+{
+    return master->is_worth_restarting;
+}
+
+uint64_t master_tasks_ended(const struct master *master)
+{
+    const struct state *state = scheduler_state(master->scheduler);
+    return state_done(state)->task_count + state_failed_task_count(state);
 }
 
 /* Everybody who is there must answer: a rank that never said HELLO may be dead. */

@@ -13,11 +13,28 @@
 
 struct master;
 
+/* Which of the masters of a job in stages this is; all zero when the job is one. Borrowed, and to
+ * outlive the master. */
+struct master_stage {
+    const char *name; /* NULL: the job is one */
+    size_t number;    /* 1 and up, in the order in which they run */
+    size_t count;
+    const char *job_name;       /* of the whole job */
+    const char *run_dir;        /* of the whole job: has its status and the requests to it */
+    const char *dir;            /* of this stage */
+    bool is_fresh;              /* what an earlier run left there is of no more use */
+    uint64_t incarnation;       /* of the whole job's run */
+    uint64_t start_ns;          /* likewise */
+    uint64_t tasks_done_before; /* by stages that have ended */
+};
+
 /* What was read before MPI starts. */
 struct master_job {
     struct job job; /* owned by the master from then on */
     struct plugin_hooks hooks;
-    uint64_t end_unix_ms; /* when the run must be over; WALLTIME_NEVER */
+    struct plugin_hooks *stage_hooks; /* of the job's stages; the caller frees it. NULL: none */
+    uint64_t end_unix_ms;             /* when the run must be over; WALLTIME_NEVER */
+    struct master_stage stage;
 };
 
 /* Reads, overrides and checks the job, looks at its plug-in (in a child process) and at the clock.
@@ -46,8 +63,15 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
 bool master_is_over(const struct master *master);
 int master_status(const struct master *master);
 bool master_ends_cleanly(const struct master *master);
+/* Other processes could go on where these cannot. */
+bool master_is_worth_restarting(const struct master *master);
+/* Tasks that have ended, well or badly. */
+uint64_t master_tasks_ended(const struct master *master);
 /* Where the published output is when it belongs on standard output; NULL otherwise. */
 const char *master_result_path(const struct master *master);
+
+/* Tells the launcher where the master is, and that it holds the run directory. */
+void master_tell_presence(const struct run_options *options, uint64_t incarnation);
 
 /* Readable when the journal has news, until master_woken. */
 int master_wake_descriptor(const struct master *master);

@@ -76,9 +76,9 @@ static void on_useless_worker(struct master *master, uint32_t rank)
 static void on_hello(struct master *master, uint32_t rank, struct message *message)
 {
     struct member *member = &master->members[rank];
+    if (member->is_known)
+        return; /* it has answered a sign of this master that came before its WELCOME */
     uint32_t node = find_or_add_node(master, message->as.hello.topology.host);
-    topology_close(&member->topology);
-    placement_close(&member->placement);
     member->topology = message->as.hello.topology;
     message->as.hello.topology = (struct topology){0};
     member->process_id = message->as.hello.process_id;
@@ -234,8 +234,9 @@ static void on_message(struct master *master, uint32_t rank, struct message *mes
 void master_handle(struct master *master, int rank, struct message *message, size_t size,
                    uint64_t now_ns)
 {
-    if (master->is_over)
-        return;
+    bool is_first_word = message->kind == MESSAGE_HELLO && message->session == 0;
+    if (master->is_over || (message->session != master->session && !is_first_word))
+        return; /* what was said to the master before this one counted then, or never */
     master->now_ns = now_ns;
     if (message->kind != MESSAGE_HELLO && message->kind != MESSAGE_GOODBYE) {
         struct input heard = {.kind = INPUT_HEARD, .now_ns = now_ns};

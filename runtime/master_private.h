@@ -46,6 +46,8 @@ struct effect_queue {
 struct master {
     const struct run_options *options;
     struct transport *transport;
+    struct master_stage stage;
+    uint32_t session; /* 1 and up; the stage's number */
     struct job job;
     struct plugin_hooks hooks;
     struct run_directory *directory;
@@ -88,6 +90,8 @@ void master_step(struct master *master, const struct input *input, const void *p
 void master_fail(struct master *master, const struct sheaf_error *error);
 void master_send(struct master *master, uint32_t rank, struct message *message);
 uint64_t master_incarnation(const struct master *master);
+/* Where requests to the run are. */
+const char *master_request_dir(const struct master *master);
 
 /* master_messages.c: tells workers how much of what they sent was taken in. While the journal is
  * behind nobody is told, and so nobody produces more. */

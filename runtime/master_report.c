@@ -184,15 +184,23 @@ void master_tell_damage(struct master *master, const struct journal_damage *dama
                     (unsigned long long)(range_end(damage->tasks) - 1));
 }
 
-void master_tell_start(struct master *master, bool is_new)
+void master_tell_presence(const struct run_options *options, uint64_t incarnation)
 {
     struct control_line line = {.kind = CONTROL_STARTED};
-    line.as.started.incarnation = master_incarnation(master);
+    line.as.started.incarnation = incarnation;
     line.as.started.process_id = getpid();
     gethostname(line.as.started.host, sizeof line.as.started.host - 1);
-    say(master, &line);
+    if (options->is_under_launcher)
+        control_write(STDERR_FILENO, &line, END_PATIENCE_MS);
+}
+
+void master_tell_start(struct master *master, bool is_new)
+{
+    if (master->stage.name == NULL)
+        master_tell_presence(master->options, master_incarnation(master));
     const struct state *state = scheduler_state(master->scheduler);
-    if (!is_new && state_job(state) != NULL)
+    bool is_stage_done = master->stage.name != NULL && state_phase(state) == PHASE_FINISHED;
+    if (!is_new && state_job(state) != NULL && !is_stage_done)
         master_tell(master, CONTROL_INFO, "continuing %s: %llu of %llu tasks are done",
                     run_directory_path(master->directory),
                     (unsigned long long)state_done(state)->task_count,
@@ -288,11 +296,32 @@ static void fill_status(const struct master *master, struct status *status)
     snprintf(status->output, sizeof status->output, "%s", master->job.output_path);
 }
 
+/* The whole job goes on when a stage of it has ended. */
+static void make_status_of_job(const struct master *master, struct status *status)
+{
+    const struct master_stage *stage = &master->stage;
+    status->incarnation = stage->incarnation;
+    status->elapsed_ms = (master->now_ns - stage->start_ns) / SHEAF_NS_PER_MS;
+    status->stage_number = stage->number;
+    status->stage_count = stage->count;
+    status->stages_tasks_ended = stage->tasks_done_before;
+    if (status_state_is_end(status->state))
+        status->state = status->state == STATUS_STOPPED ? STATUS_STOPPING : STATUS_RUNNING;
+    status->has_ended = false;
+    snprintf(status->stage, sizeof status->stage, "%s", stage->name);
+    snprintf(status->job, sizeof status->job, "%s", stage->job_name);
+    status->output[0] = '\0';
+}
+
 void master_tell_status(struct master *master)
 {
     struct control_line line = {.kind = CONTROL_PROGRESS};
     fill_status(master, &line.as.progress);
     status_write(run_directory_path(master->directory), &line.as.progress, NULL);
+    if (master->stage.name != NULL) {
+        make_status_of_job(master, &line.as.progress);
+        status_write(master->stage.run_dir, &line.as.progress, NULL);
+    }
     say(master, &line);
 }
 
@@ -307,6 +336,8 @@ void master_tell_end(struct master *master)
                     "them is in %s",
                     (unsigned long long)failed, (unsigned long long)state_job(state)->task_count,
                     run_directory_path(master->directory), master->output_path);
+    if (master->stage.name != NULL)
+        return; /* how the run ends is not for one stage to say */
     /* The launcher says itself how to go on. */
     if (!master->options->is_under_launcher && (master->status == 3 || master->status == 4))
         master_tell(master, CONTROL_WARNING, "%s; repeat the command to continue",

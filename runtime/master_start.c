@@ -5,6 +5,8 @@
 #include "clock.h"
 #include "run_job.h"
 
+#include "../jobs/stage_plan.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +14,28 @@
 /* A master that was just ended may still hold the lock when its successor starts; and one that
  * must be asked to leave first gives its last words time to reach the others. */
 enum { LOCK_WAIT_MS = 5000, HANDOVER_WAIT_MS = 15000 };
+
+static int probe(const struct job *job, struct plugin_hooks *hooks, struct sheaf_error *error)
+{
+    hooks->has_merge = job->command.merge_text != NULL;
+    if (job->command.is_there)
+        return 0;
+    int code = plugin_probe(job->plugin_path, hooks, error);
+    if (code == 0 && job->split.kind == SPLIT_PLUGIN && !hooks->has_split)
+        code = sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "%s says `split: plugin`, but %s has no split function",
+                               job->source_path, job->plugin_path);
+    return code;
+}
+
+static int probe_stages(const struct stage_plan *plan, struct plugin_hooks *hooks,
+                        struct sheaf_error *error)
+{
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < plan->count; i++)
+        code = probe(&plan->stages[i].job, &hooks[i], error);
+    return code;
+}
 
 int master_job_load(const struct run_options *options, struct master_job *loaded,
                     struct sheaf_error *error)
@@ -21,14 +45,15 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
     if (code < 0)
         return code;
     code = job_check(&fresh.job, error);
-    fresh.hooks.has_merge = fresh.job.command.merge_text != NULL;
-    if (code == 0 && !fresh.job.command.is_there)
-        code = plugin_probe(fresh.job.plugin_path, &fresh.hooks, error);
-    if (code == 0 && fresh.job.split.kind == SPLIT_PLUGIN && !fresh.hooks.has_split)
-        code = sheaf_error_set(error, SHEAF_ERROR_JOB,
-                               "%s says `split: plugin`, but %s has no split function",
-                               fresh.job.source_path, fresh.job.plugin_path);
+    if (code == 0 && fresh.job.plan != NULL) {
+        fresh.stage_hooks =
+            memory_allocate_zeroed(fresh.job.plan->count, sizeof *fresh.stage_hooks);
+        code = probe_stages(fresh.job.plan, fresh.stage_hooks, error);
+    } else if (code == 0) {
+        code = probe(&fresh.job, &fresh.hooks, error);
+    }
     if (code < 0) {
+        free(fresh.stage_hooks);
         job_close(&fresh.job);
         return code;
     }
@@ -89,11 +114,15 @@ static int open_journal(struct master *master, bool *is_new, struct sheaf_error 
 
 static int open_directory(struct master *master, struct sheaf_error *error)
 {
-    char *path = run_job_directory(master->options, master->job.name);
+    const struct master_stage *stage = &master->stage;
+    char *path = stage->name != NULL ? memory_copy_string(stage->dir)
+                                     : run_job_directory(master->options, master->job.name);
     struct run_directory_options options = {
         .path = path,
         .job_name = master->job.name,
-        .is_fresh = master->options->is_fresh && !master->options->is_restart,
+        .stage_name = stage->name,
+        .is_fresh = stage->name != NULL ? stage->is_fresh
+                                        : master->options->is_fresh && !master->options->is_restart,
         .is_forced = master->options->is_forced,
         .lock_wait_ms = master->options->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
         .takes_over = master->options->is_restart,
@@ -137,6 +166,8 @@ int master_create(const struct run_options *options, struct master_job *job,
     master->job = job->job;
     master->hooks = job->hooks;
     uint64_t end_unix_ms = job->end_unix_ms;
+    master->stage = job->stage;
+    master->session = job->stage.name != NULL ? (uint32_t)job->stage.number : 1;
     *job = (struct master_job){0};
     master->members = memory_allocate_zeroed((size_t)rank_count, sizeof *master->members);
     master->failures = failure_log_create();

@@ -147,6 +147,7 @@ static void encode_welcome(const struct message *message, struct byte_writer *wr
     byte_writer_put_u64(writer, message->as.welcome.lost_after_ns);
     byte_writer_put_u64(writer, message->as.welcome.window_bytes);
     byte_writer_put_u8(writer, message->as.welcome.has_merge);
+    byte_writer_put_u8(writer, message->as.welcome.is_last);
     byte_writer_put_blob(writer, message->as.welcome.run_dir, message->as.welcome.run_dir_size);
     job_encode(&message->as.welcome.job, writer);
 }
@@ -166,6 +167,7 @@ static void decode_welcome(struct byte_reader *reader, struct message *message)
     message->as.welcome.lost_after_ns = byte_reader_get_u64(reader);
     message->as.welcome.window_bytes = byte_reader_get_u64(reader);
     message->as.welcome.has_merge = get_bool(reader);
+    message->as.welcome.is_last = get_bool(reader);
     message->as.welcome.run_dir =
         (const char *)byte_reader_get_blob(reader, &message->as.welcome.run_dir_size);
     if (!reader->failed && job_decode(reader, &message->as.welcome.job, NULL) < 0)
@@ -199,6 +201,7 @@ static void decode_order(struct byte_reader *reader, struct message *message)
 void message_encode(const struct message *message, struct byte_writer *writer)
 {
     byte_writer_put_u8(writer, (uint8_t)message->kind);
+    byte_writer_put_u32(writer, message->session);
     byte_writer_put_u64(writer, message->incarnation);
     switch (message->kind) {
     case MESSAGE_HELLO:
@@ -302,6 +305,7 @@ int message_decode(const void *data, size_t size, struct message *message,
     struct byte_reader reader = byte_reader_of(data, size);
     struct message decoded = {0};
     decoded.kind = (enum message_kind)byte_reader_get_u8(&reader);
+    decoded.session = byte_reader_get_u32(&reader);
     decoded.incarnation = byte_reader_get_u64(&reader);
     decode_body(&reader, &decoded);
     if (!byte_reader_is_complete(&reader)) {

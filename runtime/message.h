@@ -30,6 +30,8 @@ enum message_kind {
  * welcome's job, which the receiver owns (message_close). */
 struct message {
     enum message_kind kind;
+    uint32_t session;     /* a master's number among those of this MPI run, one for each stage of
+                             the job; the sender's: 0 for a worker that knows of none yet */
     uint64_t incarnation; /* of the run that the sender believes in; 0 in HELLO */
     union {
         struct {
@@ -81,6 +83,7 @@ struct message {
             uint64_t lost_after_ns;
             uint64_t window_bytes; /* result bytes a worker may have under way */
             bool has_merge;
+            bool is_last;        /* no other session follows */
             const char *run_dir; /* not NUL-terminated */
             size_t run_dir_size;
         } welcome;

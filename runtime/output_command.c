@@ -9,6 +9,7 @@
 #include "journal.h"
 #include "run_directory.h"
 #include "run_identity.h"
+#include "stage_list.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -22,16 +23,23 @@ static const char usage[] =
     "Usage: sheaf output [options] DIR\n\n"
     "Prints what the commands of the run in DIR have written, in the order of the tasks.\n\n"
     "  --task LIST    only these tasks, such as 3-10,17 (from 0)\n"
+    "  --stage NAME   only this stage of a job in stages\n"
     "  --stderr       what they wrote to standard error\n"
     "  --failed       the last attempts of tasks that failed for good, instead of the others\n"
     "  --joblog       a line for each task, as GNU parallel's --joblog\n";
 
 struct output_options {
     const char *dir;
+    const char *stage;      /* NULL: all, where there are any */
     struct task_list tasks; /* empty: all */
     bool is_stderr;
     bool is_failed;
     bool is_log;
+};
+
+struct output_request {
+    const struct output_options *options;
+    bool is_incomplete;
 };
 
 /* All that is read of a run. */
@@ -47,10 +55,13 @@ struct run_view {
 
 static int parse(int argc, char **argv, struct output_options *options, struct sheaf_error *error)
 {
-    static const struct option names[] = {
-        {"task", required_argument, NULL, 't'}, {"stderr", no_argument, NULL, 'e'},
-        {"failed", no_argument, NULL, 'f'},     {"joblog", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"task", required_argument, NULL, 't'},
+                                          {"stderr", no_argument, NULL, 'e'},
+                                          {"failed", no_argument, NULL, 'f'},
+                                          {"joblog", no_argument, NULL, 'l'},
+                                          {"stage", required_argument, NULL, 's'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     optind = 0; /* glibc: start anew */
     opterr = 0;
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -68,6 +79,9 @@ static int parse(int argc, char **argv, struct output_options *options, struct s
             break;
         case 'l':
             options->is_log = true;
+            break;
+        case 's':
+            options->stage = optarg;
             break;
         case 'h':
             return 1;
@@ -250,24 +264,34 @@ static int print_all(struct run_view *view, const char *journal, struct sheaf_er
     return code;
 }
 
-static int print_run(const struct output_options *options, bool *is_incomplete,
-                     struct sheaf_error *error)
+/* A stage by itself, or the run. */
+static int print_run(void *context, const char *dir, const char *stage, struct sheaf_error *error)
 {
-    struct run_view view = {.options = options};
+    struct output_request *request = context;
+    struct run_view view = {.options = request->options};
     struct run_identity identity;
-    int code = run_identity_read(options->dir, &identity, error);
+    int code = run_identity_read(dir, &identity, error);
     if (code == SHEAF_ERROR_NOT_FOUND)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE, "%s is not a run directory (NAME.sheaf)",
-                               options->dir);
+                               dir);
+    if (code == 0 && stage != NULL && request->options->stage == NULL &&
+        request->options->tasks.count > 0)
+        code =
+            sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                            "each stage of this run has tasks of its own: name one with --stage");
     if (code != 0)
         return code;
-    char *journal = run_directory_join(options->dir, "journal");
-    code = failed_outputs_read(options->dir, &view.failed, error);
+    char *journal = run_directory_join(dir, "journal");
+    code = failed_outputs_read(dir, &view.failed, error);
     if (code == 0)
         code = open_view(&view, journal, error);
     if (code == 0)
         code = print_all(&view, journal, error);
-    *is_incomplete = view.is_incomplete;
+    request->is_incomplete |= view.is_incomplete;
+    if (code == SHEAF_ERROR_JOB && stage != NULL && request->options->stage == NULL) {
+        fprintf(stderr, "sheaf: the tasks of stage %s are no commands\n", stage);
+        code = 0;
+    }
     close_view(&view);
     failed_outputs_close(view.failed);
     byte_writer_close(&view.bytes);
@@ -279,10 +303,10 @@ int output_command(int argc, char **argv)
 {
     struct output_options options = {.dir = NULL};
     struct sheaf_error error;
-    bool is_incomplete = false;
+    struct output_request request = {.options = &options};
     int code = parse(argc, argv, &options, &error);
     if (code == 0)
-        code = print_run(&options, &is_incomplete, &error);
+        code = stage_list_visit(options.dir, options.stage, print_run, &request, &error);
     task_list_close(&options.tasks);
     if (code > 0) {
         fputs(usage, stdout);
@@ -293,5 +317,5 @@ int output_command(int argc, char **argv)
         fprintf(stderr, "sheaf: error: %s\n", error.text);
         return sheaf_error_exit_status(code);
     }
-    return is_incomplete ? EXIT_INCOMPLETE : 0;
+    return request.is_incomplete ? EXIT_INCOMPLETE : 0;
 }

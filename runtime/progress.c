@@ -91,8 +91,13 @@ static void format_count(const struct status *status, char text[FIELD_BYTES])
 static void format_fields(const struct status *status, char fields[FIELDS][FIELD_BYTES])
 {
     char number[PROGRESS_NUMBER_BYTES];
-    snprintf(fields[FIELD_STATE], FIELD_BYTES, "%.60s%s%s", status->job,
-             status->job[0] != '\0' ? ": " : "", status_state_word(status->state));
+    char stage[72] = "";
+    if (status->stage_count > 0 && !status->has_ended)
+        snprintf(stage, sizeof stage, "%.24s (%" PRIu64 " of %" PRIu64 ") ", status->stage,
+                 status->stage_number, status->stage_count);
+    snprintf(fields[FIELD_STATE], FIELD_BYTES, "%.*s%s%s%s", stage[0] != '\0' ? 24 : 60,
+             status->job, status->job[0] != '\0' ? ": " : "", stage,
+             status_state_word(status->state));
     if (status->tasks_total > 0) {
         uint64_t permille =
             permille_of(status->tasks_done + status->tasks_failed, status->tasks_total);

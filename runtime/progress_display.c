@@ -69,7 +69,8 @@ static void show_as_line(const struct progress_display *display)
 void progress_display_update(struct progress_display *display, const struct status *status,
                              uint64_t now_ns)
 {
-    bool is_news = !display->is_anything_shown || display->status.state != status->state;
+    bool is_news = !display->is_anything_shown || display->status.state != status->state ||
+                   display->status.stage_number != status->stage_number;
     uint64_t interval_ns = display->is_terminal ? TERMINAL_INTERVAL_NS : PLAIN_INTERVAL_NS;
     display->status = *status;
     if (display->is_quiet || (!is_news && now_ns < display->shown_ns + interval_ns))

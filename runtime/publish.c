@@ -185,7 +185,19 @@ int publish_check(const char *path, struct sheaf_error *error)
     return 0;
 }
 
-int publish_copy(const char *path, int descriptor, struct sheaf_error *error)
+bool publish_link(const char *path, const char *name)
+{
+    char *beside = path_beside(name);
+    unlink(beside);
+    bool is_linked = link(path, beside) == 0 && rename(beside, name) == 0;
+    unlink(beside); /* is still there when both names were the same file before */
+    free(beside);
+    return is_linked && sync_directory_of(name) == 0;
+}
+
+/* Copies a file; `join`, unless it is NULL, hears of each piece. */
+static int copy_file(const char *path, int descriptor, const struct publish_join *join,
+                     struct sheaf_error *error)
 {
     int source = open(path, O_RDONLY | O_CLOEXEC);
     if (source < 0)
@@ -204,8 +216,29 @@ int publish_copy(const char *path, int descriptor, struct sheaf_error *error)
             code = sheaf_error_set_errno(error, errno, "cannot write the result to its reader");
             break;
         }
+        if (join != NULL)
+            join->keep_contact(join->context);
     }
     free(buffer);
     close(source);
+    return code;
+}
+
+int publish_copy(const char *path, int descriptor, struct sheaf_error *error)
+{
+    return copy_file(path, descriptor, NULL, error);
+}
+
+int publish_joined(const struct publish_join *join, struct sheaf_error *error)
+{
+    struct publisher *publisher;
+    int code = publisher_create(join->path, false, &publisher, error);
+    if (code < 0)
+        return code;
+    for (size_t i = 0; code == 0 && i < join->part_count; i++)
+        code = copy_file(join->parts[i], publisher->descriptor, join, error);
+    if (code == 0)
+        code = make_visible(publisher, error);
+    publisher_destroy(publisher);
     return code;
 }

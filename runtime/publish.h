@@ -24,6 +24,18 @@ void publisher_destroy(struct publisher *publisher);
 
 /* Before the run: would `path` be writable? Leaves nothing behind. */
 int publish_check(const char *path, struct sheaf_error *error);
+/* Published files to put together. Borrows everything. */
+struct publish_join {
+    const char *path; /* of the whole */
+    const char *const *parts;
+    size_t part_count;
+    void (*keep_contact)(void *context); /* called again and again meanwhile */
+    void *context;
+};
+/* Writes the contents of the parts, one after the other, as a publisher does. */
+int publish_joined(const struct publish_join *join, struct sheaf_error *error);
+/* Gives a published file another name, too, in place of what had that; false when it cannot. */
+bool publish_link(const char *path, const char *name);
 /* Copies a published file to a descriptor (standard output). */
 int publish_copy(const char *path, int descriptor, struct sheaf_error *error);
 

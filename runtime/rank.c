@@ -6,6 +6,7 @@
 #include "publish.h"
 #include "rank_worker.h"
 #include "session.h"
+#include "stage_run.h"
 
 #include "control.h"
 
@@ -37,6 +38,7 @@ struct rank {
     struct spawner *spawner;
     struct topology topology;
     struct master *master;      /* NULL on other ranks than 0 */
+    struct stage_run *stages;   /* NULL when the job is one, and on other ranks than 0 */
     struct rank_worker *worker; /* NULL on rank 0 of several */
     pid_t parent;
     uint64_t next_parent_check_ns;
@@ -221,7 +223,8 @@ static void send_end(struct rank *rank, bool is_clean)
 /* The job's output on standard output, where no launcher does it. */
 static int print_result(const struct rank *rank, int status)
 {
-    const char *path = master_result_path(rank->master);
+    const char *path = rank->stages != NULL ? stage_run_result_path(rank->stages)
+                                            : master_result_path(rank->master);
     if (rank->options->is_under_launcher || path == NULL)
         return status;
     struct sheaf_error error;
@@ -238,7 +241,11 @@ static int end_master(struct rank *rank, int code, const struct sheaf_error *err
     *is_clean = true;
     if (code < 0)
         tell_error(rank->options, error);
-    if (rank->master == NULL) {
+    if (rank->stages != NULL) {
+        status = stage_run_finish(rank->stages, &rank->master, code);
+        *is_clean = stage_run_ends_cleanly(rank->stages) && !rank->is_orphan;
+        status = print_result(rank, status);
+    } else if (rank->master == NULL) {
         tell_end_without_begin(rank->options, code);
     } else {
         *is_clean = master_ends_cleanly(rank->master) && !rank->is_orphan;
@@ -251,6 +258,7 @@ static int end_master(struct rank *rank, int code, const struct sheaf_error *err
     }
     send_end(rank, *is_clean);
     master_destroy(rank->master);
+    stage_run_destroy(rank->stages);
     return status;
 }
 
@@ -262,6 +270,28 @@ static int end_worker(struct rank *rank, int code, const struct sheaf_error *err
     int status = code < 0 ? sheaf_error_exit_status(code) : rank_worker_status(rank->worker);
     rank_worker_destroy(rank->worker);
     return status;
+}
+
+static int begin_master(struct rank *rank, struct master_job *job, struct sheaf_error *error)
+{
+    if (job->job.plan == NULL)
+        return master_create(rank->options, job, rank->transport, &rank->master, error);
+    int code = stage_run_create(rank->options, job, rank->transport, &rank->stages, error);
+    if (code == 0)
+        stage_run_next(rank->stages, &rank->master);
+    return code;
+}
+
+/* A job in stages has a master for each. */
+static int loop_stages(struct rank *rank, struct sheaf_error *error)
+{
+    int code = 0;
+    while (code == 0 && rank->master != NULL) {
+        code = loop(rank, error);
+        if (code == 0)
+            stage_run_next(rank->stages, &rank->master);
+    }
+    return code;
 }
 
 /* Everything after MPI has started. `load_code` and `error` say how reading the job went (rank 0).
@@ -277,7 +307,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
     set_signals(is_master);
     code = load_code;
     if (is_master && code == 0)
-        code = master_create(rank->options, job, rank->transport, &rank->master, error);
+        code = begin_master(rank, job, error);
     if (rank->spawner != NULL && (!is_master || code == 0)) {
         struct rank_worker_options options = {.transport = rank->transport,
                                               .spawner = rank->spawner,
@@ -286,7 +316,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
         rank->worker = rank_worker_create(&options, clock_monotonic_ns());
     }
     if (code == 0)
-        code = loop(rank, error);
+        code = rank->stages != NULL ? loop_stages(rank, error) : loop(rank, error);
     bool is_clean;
     int status = is_master ? end_master(rank, code, error, &is_clean)
                            : end_worker(rank, code, error, &is_clean);

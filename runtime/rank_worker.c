@@ -23,8 +23,8 @@ enum {
 #define LOST_AFTER_NS_DEFAULT ((uint64_t)10 * 1000 * 1000 * 1000)
 
 struct queued_order {
-    struct work_order order; /* body points to the bytes below */
-    unsigned char *body;
+    struct work_order order; /* body points into the message below */
+    unsigned char *message;  /* owned */
     TAILQ_ENTRY(queued_order) entry;
 };
 
@@ -38,6 +38,8 @@ struct running_order {
 struct rank_worker {
     struct transport *transport;
     struct spawner *spawner;
+    const struct topology *topology;
+    uint32_t session; /* of the master that was heard last */
     int master_rank;
     uint64_t incarnation; /* 0 before WELCOME */
     struct slot_set *slots;
@@ -59,12 +61,21 @@ struct rank_worker {
 
 static size_t send_to_master(struct rank_worker *worker, struct message *message)
 {
+    message->session = worker->session;
     message->incarnation = worker->incarnation;
     struct byte_writer writer = {0};
     message_encode(message, &writer);
     size_t size = writer.size;
     transport_send(worker->transport, worker->master_rank, writer.data, size);
     return size;
+}
+
+static void say_hello(struct rank_worker *worker)
+{
+    struct message hello = {.kind = MESSAGE_HELLO};
+    hello.as.hello.topology = *worker->topology;
+    hello.as.hello.process_id = (uint32_t)getpid();
+    send_to_master(worker, &hello);
 }
 
 struct rank_worker *rank_worker_create(const struct rank_worker_options *options, uint64_t now_ns)
@@ -76,19 +87,17 @@ struct rank_worker *rank_worker_create(const struct rank_worker_options *options
     worker->lost_after_ns = LOST_AFTER_NS_DEFAULT;
     worker->master_heard_ns = now_ns;
     worker->last_poll_ns = now_ns;
+    worker->topology = options->topology;
     worker->next_heartbeat_ns = UINT64_MAX;
     TAILQ_INIT(&worker->queue);
-    struct message hello = {.kind = MESSAGE_HELLO};
-    hello.as.hello.topology = *options->topology;
-    hello.as.hello.process_id = (uint32_t)getpid();
-    send_to_master(worker, &hello);
+    say_hello(worker);
     return worker;
 }
 
 static void drop_queued(struct rank_worker *worker, struct queued_order *queued)
 {
     TAILQ_REMOVE(&worker->queue, queued, entry);
-    free(queued->body);
+    free(queued->message);
     free(queued);
 }
 
@@ -103,8 +112,7 @@ void rank_worker_destroy(struct rank_worker *worker)
     if (worker == NULL)
         return;
     drop_queue(worker);
-    if (worker->slots != NULL)
-        slot_set_destroy(worker->slots);
+    slot_set_destroy(worker->slots);
     free(worker->running);
     free(worker);
 }
@@ -133,6 +141,11 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
     worker->unacknowledged_bytes = 0;
     if (worker->slots != NULL || worker->is_retired)
         return;
+    struct sheaf_error error;
+    if (!message->as.welcome.is_last && spawner_order_successor(worker->spawner, &error) < 0) {
+        say_goodbye(worker, CAUSE_EXIT, 0, error.text);
+        return;
+    }
     worker->incarnation = message->incarnation;
     worker->lost_after_ns = message->as.welcome.lost_after_ns;
     worker->window_bytes = message->as.welcome.window_bytes;
@@ -149,7 +162,6 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
         .places = placement->slots,
         .run_dir = run_dir,
     };
-    struct sheaf_error error;
     if (slot_set_create(worker->spawner, &options, &worker->slots, &error) < 0)
         say_goodbye(worker, CAUSE_EXIT, 0, error.text);
     free(run_dir);
@@ -162,8 +174,7 @@ static void on_order(struct rank_worker *worker, const struct work_order *order)
         return;
     struct queued_order *queued = memory_allocate_zeroed(1, sizeof *queued);
     queued->order = *order;
-    queued->body = memory_copy(order->body, order->body_size);
-    queued->order.body = queued->body;
+    queued->message = transport_take_delivered(worker->transport); /* can be large: no copy */
     if (order->work == WORK_RUN)
         TAILQ_INSERT_TAIL(&worker->queue, queued, entry);
     else
@@ -257,9 +268,37 @@ static void on_end(struct rank_worker *worker, bool is_clean, int status)
     worker->status = status;
 }
 
+/* Another master goes on, with the next stage of the job: what belonged to the one before is void,
+ * and its user code ends here. A worker that has been told of no master yet has said HELLO to
+ * whichever is there; only to the first one for certain. */
+static void enter_session(struct rank_worker *worker, uint32_t session)
+{
+    bool is_expected = worker->session == 0 && session == 1;
+    worker->session = session;
+    if (is_expected)
+        return;
+    bool was_used = worker->slots != NULL || worker->is_retired;
+    drop_queue(worker);
+    slot_set_destroy(worker->slots);
+    worker->slots = NULL;
+    free(worker->running);
+    worker->running = NULL;
+    worker->incarnation = 0;
+    worker->unacknowledged_bytes = 0;
+    worker->is_ready = worker->was_ready = worker->is_retired = false;
+    if (was_used && !spawner_renew(worker->spawner))
+        say_goodbye(worker, CAUSE_EXIT, 0, "its spawner has gone");
+    else
+        say_hello(worker);
+}
+
 void rank_worker_handle(struct rank_worker *worker, struct message *message, uint64_t now_ns)
 {
     worker->master_heard_ns = now_ns;
+    if (message->session > worker->session && message->kind != MESSAGE_END)
+        enter_session(worker, message->session);
+    if (message->session < worker->session && message->kind != MESSAGE_END)
+        return;
     switch (message->kind) {
     case MESSAGE_WELCOME:
         on_welcome(worker, message, now_ns);

@@ -13,7 +13,7 @@ struct rank_worker;
 struct rank_worker_options {
     struct transport *transport;     /* kept */
     struct spawner *spawner;         /* kept */
-    const struct topology *topology; /* borrowed */
+    const struct topology *topology; /* kept */
     int master_rank;
 };
 

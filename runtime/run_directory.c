@@ -25,7 +25,8 @@ struct run_directory {
 
 /* What a run leaves, but for the journal, which goes first and at once. */
 static const char *const run_files[] = {
-    "inputs.data", "inputs.index", "output", "status.json", "report", "logs", "discarded", "failed",
+    "inputs.data", "inputs.index", "output",      "status.json", "report", "logs",
+    "discarded",   "failed",       "stages.list", "stages",      "digest",
 };
 
 char *run_directory_join(const char *dir, const char *name)
@@ -95,6 +96,13 @@ static int check_identity(const struct run_directory_options *options,
         return code;
     if (memcmp(identity->job, options->identity, sizeof identity->job) == 0)
         return 1;
+    if (options->stage_name != NULL)
+        return sheaf_error_set(
+            error, SHEAF_ERROR_IDENTITY,
+            "stage \"%s\" has changed since it ran: its plug-in or command, split, parameters or "
+            "input files. Delete %s to run it anew, and what follows from it; or use --fresh to "
+            "start everything anew, --force to keep its old results",
+            options->stage_name, options->path);
     bool is_same_name = strcmp(identity->job_name, options->job_name) == 0;
     return sheaf_error_set(
         error, SHEAF_ERROR_IDENTITY,

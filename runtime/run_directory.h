@@ -8,6 +8,10 @@
  *     stdin-*        lists that came on standard input, named by their contents
  *     failed/        what failed commands wrote
  *     inputs.data, inputs.index, output, status.json, report
+ *     stages.list    the names of the job's stages, in the order of its file
+ *     stages/NAME/   of a job in stages: the run directory of each, with all of the above
+ *     stages/NAME/reads   which results the stage has begun with
+ *     stages/NAME/digest  of its own result
  *     logs/          of tasks and of mpirun
  *     stop           present: somebody asked the run to stop
  *     handover       present: another master waits for the lock, to go on in this one's place
@@ -26,6 +30,7 @@ enum { RUN_DIRECTORY_IDENTITY_BYTES = 32, RUN_DIRECTORY_HOST_BYTES = 256 };
 struct run_directory_options {
     const char *path;
     const char *job_name;
+    const char *stage_name; /* the directory is that of a stage of the job; NULL: it is not */
     unsigned char identity[RUN_DIRECTORY_IDENTITY_BYTES];
     bool is_fresh;         /* --fresh: delete what an earlier run left */
     bool is_forced;        /* --force: continue although the job has changed */

@@ -2,6 +2,7 @@
 #include "run_job.h"
 
 #include "../jobs/job_path.h"
+#include "../jobs/stage_plan.h"
 #include "../scheduler/memory.h"
 
 #include <stdlib.h>
@@ -53,6 +54,15 @@ static void set_resources(struct job_resources *resources, const struct job_reso
         resources->gpus = given->gpus;
     if (given->memory_bytes != 0)
         resources->memory_bytes = given->memory_bytes;
+}
+
+/* What no job file refuses. */
+static void override(struct job *job, const struct run_options *options)
+{
+    set_limits(&job->limits, &options->limits);
+    set_resources(&job->resources, &options->resources);
+    job->command.has_array_env = options->has_array_env;
+    job->command.array_first = options->array_first;
 }
 
 static int set_merge_command(struct job *job, const char *text, struct sheaf_error *error)
@@ -140,10 +150,9 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
         job_close(&read);
         return code;
     }
-    set_limits(&read.limits, &options->limits);
-    set_resources(&read.resources, &options->resources);
-    read.command.has_array_env = options->has_array_env;
-    read.command.array_first = options->array_first;
+    override(&read, options);
+    for (size_t i = 0; read.plan != NULL && i < read.plan->count; i++)
+        override(&read.plan->stages[i].job, options);
     *job = read;
     return 0;
 }

@@ -112,6 +112,7 @@ void slot_hear(struct slot *slot, const struct spawner_event *event)
         return;
     case SPAWNER_PREPARED:
     case SPAWNER_PREPARE_FAILED:
+    case SPAWNER_SUCCEEDED:
         return;
     }
 }

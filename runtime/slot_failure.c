@@ -7,13 +7,15 @@
 #include <string.h>
 #include <sys/wait.h>
 
+/* What the cause and its number say by themselves is said again only after a prefix. */
 static void of_signal(struct slot_event *event, const char *prefix, int number)
 {
     const char *name = sigabbrev_np(number);
+    bool is_prefixed = prefix[0] != '\0';
     event->cause = CAUSE_SIGNAL;
     event->detail = number;
-    snprintf(event->text, sizeof event->text, "%skilled by signal %d (SIG%s: %s)%s", prefix, number,
-             name != NULL ? name : "?", strsignal(number),
+    snprintf(event->text, sizeof event->text, "%s%sSIG%s%s", prefix,
+             is_prefixed ? "killed by " : "", name != NULL ? name : "?",
              number == SIGKILL ? "; if nobody did it on purpose, the node may be out of memory"
                                : "");
 }
@@ -28,10 +30,12 @@ void slot_failure_of_status(struct slot_event *event, const char *prefix, int st
     event->detail = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (event->detail < 0)
         snprintf(event->text, sizeof event->text, "%sended, nobody knows how", prefix);
-    else
+    else if (prefix[0] != '\0')
         snprintf(event->text, sizeof event->text,
-                 "%sthe process exited with status %d: a plug-in returns, it does not exit", prefix,
+                 "%sexited with status %d: a plug-in returns, it does not exit", prefix,
                  event->detail);
+    else
+        snprintf(event->text, sizeof event->text, "a plug-in returns, it does not exit");
 }
 
 void slot_failure_of_kill(struct slot_event *event, const char *prefix, enum cause cause,

@@ -20,6 +20,12 @@ int spawner_start(struct spawner **spawner, struct sheaf_error *error);
 /* Ends it, and with it all executors and their process groups; waits for that, at most for some
  * seconds. Idle executors of a destroyed set have half a second to close. Destroy the set first. */
 void spawner_stop(struct spawner *spawner);
+/* A spawner prepares for one job. Before slot_set_create: has it make another one, for a job that
+ * follows, while it is still as it was before MPI started. */
+int spawner_order_successor(struct spawner *spawner, struct sheaf_error *error);
+/* Ends it as spawner_stop does, and goes on with the successor. False when there is none, or none
+ * that answers: the spawner is of no more use then. */
+bool spawner_renew(struct spawner *spawner);
 
 struct slot_set;
 

@@ -9,6 +9,7 @@
 #include <bsd/sys/queue.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ enum {
     LOOK_INTERVAL_NS = 1000000,    /* between looks at the socket without a reason */
     END_WAIT_NS = 2000000000,      /* patience with a spawner that was told to stop */
     UNREAPED_WAIT_NS = 1000000000, /* patience with one that closed its socket */
+    SUCCESSOR_WAIT_MS = 2000,      /* patience for the first word of a successor */
     POLL_INTERVAL_NS = 1000000,
 };
 
@@ -38,8 +40,9 @@ struct queued_command {
 struct spawner {
     pid_t process;
     int socket;
-    int wake;  /* eventfd */
-    int epoll; /* of both */
+    int successor_socket; /* -1: none was ordered */
+    int wake;             /* eventfd */
+    int epoll;            /* of socket and wake */
     struct shared_rank *shared;
     uint32_t posts_received;
     uint64_t next_look_ns;
@@ -64,15 +67,26 @@ static void close_spawner(struct spawner *spawner)
         close(spawner->wake);
     if (spawner->socket >= 0)
         close(spawner->socket);
+    if (spawner->successor_socket >= 0)
+        close(spawner->successor_socket);
     if (spawner->shared != MAP_FAILED)
         munmap(spawner->shared, sizeof *spawner->shared);
     free(spawner);
 }
 
+static int open_socket(int *near, int *far, struct sheaf_error *error)
+{
+    int sockets[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
+        return sheaf_error_set_errno(error, errno, "cannot make a socket to the spawner");
+    *near = sockets[0];
+    *far = sockets[1];
+    return 0;
+}
+
 /* Makes what rank and spawner share. `far` is the spawner's end of the socket. */
 static int open_channels(struct spawner *spawner, int *far, struct sheaf_error *error)
 {
-    int sockets[2];
     spawner->shared = mmap(NULL, sizeof *spawner->shared, PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (spawner->shared == MAP_FAILED)
@@ -81,16 +95,14 @@ static int open_channels(struct spawner *spawner, int *far, struct sheaf_error *
     spawner->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (spawner->wake < 0 || spawner->epoll < 0)
         return sheaf_error_set_errno(error, errno, "cannot make a descriptor for the spawner");
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
-        return sheaf_error_set_errno(error, errno, "cannot make a socket to the spawner");
-    spawner->socket = sockets[0];
-    *far = sockets[1];
-    if (watch(spawner->epoll, spawner->wake) != 0 || watch(spawner->epoll, spawner->socket) != 0) {
-        int code = sheaf_error_set_errno(error, errno, "cannot watch the spawner");
-        close(*far);
+    int code = open_socket(&spawner->socket, far, error);
+    if (code != 0)
         return code;
+    if (watch(spawner->epoll, spawner->wake) != 0 || watch(spawner->epoll, spawner->socket) != 0) {
+        code = sheaf_error_set_errno(error, errno, "cannot watch the spawner");
+        close(*far);
     }
-    return 0;
+    return code;
 }
 
 /* Without this a descriptor of ours could be number 0, 1 or 2, which the spawner replaces. Opened
@@ -108,7 +120,8 @@ int spawner_start(struct spawner **spawner, struct sheaf_error *error)
 {
     hold_standard_descriptors();
     struct spawner *started = memory_allocate_zeroed(1, sizeof *started);
-    *started = (struct spawner){.socket = -1, .wake = -1, .epoll = -1, .shared = MAP_FAILED};
+    *started = (struct spawner){
+        .socket = -1, .successor_socket = -1, .wake = -1, .epoll = -1, .shared = MAP_FAILED};
     STAILQ_INIT(&started->queue);
     int far = -1;
     int code = open_channels(started, &far, error);
@@ -257,10 +270,9 @@ static bool wait_for_end(struct spawner *spawner, uint64_t patience_ns)
     return true;
 }
 
-void spawner_stop(struct spawner *spawner)
+/* Ends the process; what is shared stays. */
+static void end_process(struct spawner *spawner)
 {
-    if (spawner == NULL)
-        return;
     const struct spawner_command stop = {.kind = SPAWNER_STOP};
     struct queued_command *first;
     send_queued(spawner);
@@ -272,12 +284,63 @@ void spawner_stop(struct spawner *spawner)
     }
     if (!spawner->is_preparing)
         try_send(spawner, &stop, -1);
-    close(spawner->socket);
+    if (spawner->socket >= 0)
+        close(spawner->socket);
     spawner->socket = -1;
     if (spawner->is_preparing || !wait_for_end(spawner, END_WAIT_NS)) {
         spawner_kill(spawner);
         wait_for_end(spawner, END_WAIT_NS);
     }
+}
+
+int spawner_order_successor(struct spawner *spawner, struct sheaf_error *error)
+{
+    CHECK(!spawner->is_preparing);
+    if (spawner->successor_socket >= 0)
+        return 0;
+    const struct spawner_command succeed = {.kind = SPAWNER_SUCCEED};
+    int far = -1;
+    int code = open_socket(&spawner->successor_socket, &far, error);
+    if (code == 0)
+        spawner_send(spawner, &succeed, far);
+    return code;
+}
+
+/* Its first word, which was sent when it was made, tells its process. */
+static bool adopt_successor(struct spawner *spawner)
+{
+    struct spawner_event event;
+    struct pollfd polled = {.fd = spawner->successor_socket, .events = POLLIN};
+    if (spawner->successor_socket < 0 || poll(&polled, 1, SUCCESSOR_WAIT_MS) != 1 ||
+        recv(spawner->successor_socket, &event, sizeof event, MSG_DONTWAIT) !=
+            (ssize_t)sizeof event ||
+        event.kind != SPAWNER_SUCCEEDED)
+        return false;
+    spawner->process = event.process;
+    spawner->socket = spawner->successor_socket;
+    spawner->successor_socket = -1;
+    spawner->posts_received = atomic_load(&spawner->shared->spawner_posts);
+    spawner->next_look_ns = 0;
+    spawner->closed_ns = 0;
+    spawner->is_preparing = false;
+    spawner->is_reaped = false;
+    spawner->status = -1;
+    return watch(spawner->epoll, spawner->socket) == 0;
+}
+
+bool spawner_renew(struct spawner *spawner)
+{
+    end_process(spawner);
+    return adopt_successor(spawner);
+}
+
+void spawner_stop(struct spawner *spawner)
+{
+    if (spawner == NULL)
+        return;
+    end_process(spawner);
+    if (spawner->successor_socket >= 0 && adopt_successor(spawner))
+        end_process(spawner);
     close_spawner(spawner);
 }
 

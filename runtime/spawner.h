@@ -14,6 +14,8 @@ enum spawner_command_kind {
     SPAWNER_SPAWN,       /* with a descriptor of the slot's shared memory */
     SPAWNER_KILL,        /* an executor and its process group */
     SPAWNER_STOP,        /* executors have a moment to end by themselves */
+    SPAWNER_SUCCEED,     /* before PREPARE: make another spawner, for the job after this one, with a
+                            descriptor of its socket */
 };
 
 /* Both are sent as they are: the two processes are one program. */
@@ -30,6 +32,7 @@ enum spawner_event_kind {
     SPAWNER_STARTED,        /* process */
     SPAWNER_NOT_STARTED,    /* text */
     SPAWNER_ENDED,          /* status, as of waitpid */
+    SPAWNER_SUCCEEDED,      /* the first word of a successor, on its own socket: process */
 };
 
 struct spawner_event {

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -237,6 +239,25 @@ static void handle_prepare(struct spawner_process *spawner, int descriptor)
     struct spawner_event event = {.kind = code == 0 ? SPAWNER_PREPARED : SPAWNER_PREPARE_FAILED};
     snprintf(event.text, sizeof event.text, "%s", error.text);
     post(spawner, &event);
+}
+
+/* ---- succession ---- */
+
+/* A child of the rank, not of this process, and as untouched by any plug-in as this one is still.
+ * It inherits what the rank shares, and has a socket of its own. */
+static void handle_succeed(const struct spawner_process *spawner, int socket)
+{
+    fflush(NULL);
+    long process = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
+    if (process == 0) {
+        struct spawner_main_options options = spawner->options;
+        const struct spawner_event event = {.kind = SPAWNER_SUCCEEDED, .process = getpid()};
+        options.socket = socket;
+        if (send(socket, &event, sizeof event, MSG_NOSIGNAL) != (ssize_t)sizeof event)
+            _exit(EXIT_SETUP_FAILED);
+        spawner_main(&options);
+    }
+    close(socket); /* if there is no successor the rank finds this one's end closed */
 }
 
 /* ---- executors ---- */
@@ -492,6 +513,9 @@ static void handle(struct spawner_process *spawner, const struct spawner_command
         break;
     case SPAWNER_KILL:
         handle_kill(spawner, command->executor);
+        break;
+    case SPAWNER_SUCCEED:
+        handle_succeed(spawner, descriptor);
         break;
     case SPAWNER_STOP:
         end(spawner, true);

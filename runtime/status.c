@@ -50,9 +50,11 @@ static const struct {
     {                                                                                              \
 #name, offsetof(struct status, name)                                                       \
     }
-    NUMBER(incarnation), NUMBER(tasks_total),     NUMBER(tasks_done),   NUMBER(tasks_failed),
-    NUMBER(slots),       NUMBER(tasks_in_flight), NUMBER(tasks_per_ks), NUMBER(remaining_ms),
-    NUMBER(elapsed_ms),  NUMBER(written_unix_s),
+    NUMBER(incarnation),        NUMBER(tasks_total),  NUMBER(tasks_done),
+    NUMBER(tasks_failed),       NUMBER(slots),        NUMBER(tasks_in_flight),
+    NUMBER(tasks_per_ks),       NUMBER(remaining_ms), NUMBER(elapsed_ms),
+    NUMBER(written_unix_s),     NUMBER(stage_number), NUMBER(stage_count),
+    NUMBER(stages_tasks_ended),
 #undef NUMBER
 };
 
@@ -67,6 +69,8 @@ static json_t *status_to_json(const struct status *status)
     /* JSON holds text only: a name with other bytes (json_string gives NULL) is left out. */
     json_object_set_new(json, "job", json_string(status->job));
     json_object_set_new(json, "output", json_string(status->output));
+    if (status->stage_count > 0)
+        json_object_set_new(json, "stage", json_string(status->stage));
     json_object_set_new(json, "host", json_string(status->host));
     for (size_t i = 0; i < STATUS_NUMBERS; i++) {
         uint64_t value;
@@ -122,6 +126,7 @@ static bool status_from_json(const json_t *json, struct status *status)
     status->exit_status = (int)json_integer_value(exit_status);
     copy_text(json, "job", status->job, sizeof status->job);
     copy_text(json, "output", status->output, sizeof status->output);
+    copy_text(json, "stage", status->stage, sizeof status->stage);
     copy_text(json, "host", status->host, sizeof status->host);
     return true;
 }

@@ -26,7 +26,12 @@ enum status_state {
         STATUS_STATE_COUNT
 };
 
-enum { STATUS_JOB_BYTES = 256, STATUS_HOST_BYTES = 256, STATUS_PATH_BYTES = 4096 };
+enum {
+    STATUS_JOB_BYTES = 256,
+    STATUS_HOST_BYTES = 256,
+    STATUS_PATH_BYTES = 4096,
+    STATUS_STAGE_BYTES = 68
+};
 
 /* All zero is a valid run that is starting. */
 struct status {
@@ -38,12 +43,17 @@ struct status {
     uint64_t tasks_in_flight;
     uint32_t workers;
     uint64_t slots;
-    uint64_t tasks_per_ks;   /* rate: tasks in 1000 seconds; 0 while not known */
-    uint64_t remaining_ms;   /* estimate; 0 while not known */
-    uint64_t elapsed_ms;     /* of this incarnation */
-    uint64_t written_unix_s; /* set by status_write */
+    uint64_t tasks_per_ks;       /* rate: tasks in 1000 seconds; 0 while not known */
+    uint64_t remaining_ms;       /* estimate; 0 while not known */
+    uint64_t elapsed_ms;         /* of this incarnation */
+    uint64_t written_unix_s;     /* set by status_write */
+    uint64_t stage_number;       /* of a job in stages: of that under way, in their order, from 1;
+                                    the tasks above are its */
+    uint64_t stage_count;        /* 0: the job is one */
+    uint64_t stages_tasks_ended; /* tasks of stages that have ended */
     bool has_ended;
-    int exit_status; /* when it has ended */
+    int exit_status;                /* when it has ended */
+    char stage[STATUS_STAGE_BYTES]; /* the name */
     char job[STATUS_JOB_BYTES];
     char output[STATUS_PATH_BYTES]; /* where the output goes; "-" for standard output */
     char host[STATUS_HOST_BYTES];   /* of the master; set by status_write */

@@ -6,6 +6,7 @@
 #include "progress.h"
 #include "run_directory.h"
 #include "run_identity.h"
+#include "stage_list.h"
 #include "status.h"
 
 #include <inttypes.h>
@@ -23,14 +24,15 @@ static int fail(const struct sheaf_error *error)
     return sheaf_error_exit_status(error->code);
 }
 
-static int print_json(const char *dir)
+static int print_json(const char *dir, struct sheaf_error *error)
 {
     char *path = run_directory_join(dir, "status.json");
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        fprintf(stderr, "sheaf: error: cannot read %s: the run has not begun yet\n", path);
+        int code = sheaf_error_set(error, SHEAF_ERROR_IO,
+                                   "cannot read %s: the run has not begun yet", path);
         free(path);
-        return 4;
+        return code;
     }
     char bytes[4096];
     for (size_t size; (size = fread(bytes, 1, sizeof bytes, file)) > 0;)
@@ -52,7 +54,7 @@ print_line(const char *name, const char *format, ...)
     va_end(arguments);
 }
 
-static void print_figures(const struct status *status)
+static void print_tasks(const struct status *status)
 {
     char number[PROGRESS_NUMBER_BYTES];
     char total[PROGRESS_NUMBER_BYTES];
@@ -63,6 +65,13 @@ static void print_figures(const struct status *status)
         progress_format_number(status->tasks_failed, number);
         print_line("failed", "%s tasks", number);
     }
+}
+
+static void print_figures(const struct status *status)
+{
+    char number[PROGRESS_NUMBER_BYTES];
+    if (status->stage_count == 0 || !status->has_ended)
+        print_tasks(status);
     if (!status->has_ended) {
         progress_format_number(status->tasks_in_flight, number);
         print_line("running", "%s tasks handed out to %" PRIu32 " workers with %" PRIu64 " slots",
@@ -107,46 +116,103 @@ static void print_holder(const char *dir, const struct status *status)
         print_line("note", "%s", advice);
 }
 
-static int print_for_people(const char *dir)
+static void print_stage(const char *run_dir, const char *name, const char *before_it_begins)
 {
-    struct run_identity identity;
-    struct sheaf_error error;
-    int code = run_identity_read(dir, &identity, &error);
-    if (code == SHEAF_ERROR_NOT_FOUND) {
-        fprintf(stderr, "sheaf: error: %s is not a run directory (NAME.sheaf)\n", dir);
-        return 2;
-    }
-    if (code != 0)
-        return fail(&error);
+    char *dir = stage_list_directory(run_dir, name);
     struct status *status = memory_allocate_zeroed(1, sizeof *status);
-    code = status_read(dir, status, &error);
-    if (code == 0 || code == SHEAF_ERROR_NOT_FOUND) {
-        print_line("job", "%s", identity.job_name);
-        print_line("state", "%s", status_state_word(status->state));
-    }
-    if (code == 0) {
-        print_figures(status);
-        print_holder(dir, status);
+    char done[PROGRESS_NUMBER_BYTES];
+    char total[PROGRESS_NUMBER_BYTES];
+    char failed[PROGRESS_NUMBER_BYTES];
+    if (status_read(dir, status, NULL) != 0) {
+        print_line("stage", "%s: %s", name, before_it_begins);
+    } else {
+        progress_format_number(status->tasks_done, done);
+        progress_format_number(status->tasks_total, total);
+        progress_format_number(status->tasks_failed, failed);
+        bool has_failed = status->tasks_failed > 0;
+        print_line("stage", "%s: %s, %s of %s tasks done%s%s%s", name,
+                   status_state_word(status->state), done, status->tasks_total > 0 ? total : "?",
+                   has_failed ? ", " : "", has_failed ? failed : "",
+                   has_failed ? " of them failed" : "");
     }
     free(status);
-    return code == 0 || code == SHEAF_ERROR_NOT_FOUND ? 0 : fail(&error);
+    free(dir);
+}
+
+/* A line for each stage, in the order of the job file. */
+static int print_stages(const char *dir, bool has_ended, struct sheaf_error *error)
+{
+    struct stage_list list;
+    int code = stage_list_read(dir, &list, error);
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < list.count; i++)
+        print_stage(dir, list.names[i], has_ended ? "did not run" : "waiting");
+    stage_list_close(&list);
+    return 0;
+}
+
+static int print_run(const char *dir, struct status *status, struct sheaf_error *error)
+{
+    struct run_identity identity;
+    int code = run_identity_read(dir, &identity, error);
+    if (code == SHEAF_ERROR_NOT_FOUND)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE, "%s is not a run directory (NAME.sheaf)",
+                               dir);
+    if (code != 0)
+        return code;
+    code = status_read(dir, status, error);
+    if (code != 0 && code != SHEAF_ERROR_NOT_FOUND)
+        return code;
+    print_line("job", "%s", identity.job_name);
+    print_line("state", "%s", status_state_word(status->state));
+    if (code != 0)
+        return 0;
+    if (status->stage_count > 0 && !status->has_ended)
+        print_line("stage", "%s, %" PRIu64 " of %" PRIu64, status->stage, status->stage_number,
+                   status->stage_count);
+    print_figures(status);
+    print_holder(dir, status);
+    return print_stages(dir, status->has_ended, error);
+}
+
+static int print_for_people(const char *dir, struct sheaf_error *error)
+{
+    struct status *status = memory_allocate_zeroed(1, sizeof *status);
+    int code = print_run(dir, status, error);
+    free(status);
+    return code;
+}
+
+/* What is asked for: all of `dir`, or one stage of it. */
+static int print(void *context, const char *dir, const char *stage, struct sheaf_error *error)
+{
+    const bool *is_json = context;
+    (void)stage;
+    return *is_json ? print_json(dir, error) : print_for_people(dir, error);
 }
 
 int status_command(int argc, char **argv)
 {
     bool is_json = false;
     const char *dir = NULL;
+    const char *stage = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             is_json = true;
+        else if (strcmp(argv[i], "--stage") == 0 && i + 1 < argc)
+            stage = argv[++i];
         else if (argv[i][0] == '-' || dir != NULL)
             dir = "";
         else
             dir = argv[i];
     }
     if (dir == NULL || dir[0] == '\0') {
-        fprintf(stderr, "Usage: sheaf status [--json] DIR\n");
+        fprintf(stderr, "Usage: sheaf status [--json] [--stage NAME] DIR\n");
         return 2;
     }
-    return is_json ? print_json(dir) : print_for_people(dir);
+    struct sheaf_error error;
+    int code = stage != NULL ? stage_list_visit(dir, stage, print, &is_json, &error)
+                             : print(&is_json, dir, NULL, &error);
+    return code < 0 ? fail(&error) : 0;
 }

@@ -376,6 +376,14 @@ int transport_poll(struct transport *transport, struct transport_message *messag
     return take_received(transport, message, error);
 }
 
+unsigned char *transport_take_delivered(struct transport *transport)
+{
+    CHECK(transport->delivered != NULL);
+    unsigned char *taken = transport->delivered;
+    transport->delivered = NULL;
+    return taken;
+}
+
 uint64_t transport_fragment_count(const struct transport *transport)
 {
     return transport->fragment_count;

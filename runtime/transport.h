@@ -44,6 +44,9 @@ struct transport_message {
  * none. */
 int transport_poll(struct transport *transport, struct transport_message *message,
                    struct sheaf_error *error);
+/* The bytes of the message that was delivered last, which the caller owns from now on: what it
+ * borrowed from them stays valid until it frees them. */
+unsigned char *transport_take_delivered(struct transport *transport);
 /* Fragments sent and received so far: while it grows the transport is at work, even when no message
  * is complete yet. */
 uint64_t transport_fragment_count(const struct transport *transport);

@@ -100,6 +100,11 @@ static int read_job(const struct try_options *options, struct trial *trial,
                     struct sheaf_error *error)
 {
     int code = job_read(options->path, &trial->job, error);
+    if (code == 0 && trial->job.plan != NULL)
+        code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "%s has stages, and a task of one could read what others have not "
+                               "made yet: try its command or plug-in in a job file of its own",
+                               options->path);
     if (code == 0 && parse_count(options->task, &trial->task.index, NULL) != 0)
         code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "--task must be the index of a task (0 or more), found \"%.100s\"",

@@ -50,6 +50,12 @@ wait_for()
     done
 }
 
+# mpirun_of LAUNCHER: the mpirun that it started; with Open MPI 5 that becomes prterun.
+mpirun_of()
+{
+    pgrep -P "$1" -x 'mpirun|prterun'
+}
+
 # pids_of DIR: all processes of the runs whose directory is DIR: launcher, mpirun, ranks and
 # whatever they started.
 pids_of()

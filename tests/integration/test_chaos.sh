@@ -79,7 +79,7 @@ aim()
         [ -n "$worker" ] && pick 1 $(pgrep -P "$worker") && targets=$picked ;;
     worker | worker_stopped_*) targets=$worker ;;
     master | master_stopped_*) targets=$(pid_of_rank "$dir" 0) ;;
-    mpirun | mpirun_stopped) targets=$(pgrep -P "$3" mpirun) ;;
+    mpirun | mpirun_stopped) targets=$(mpirun_of "$3") ;;
     several) pick 3 $(pids_of "$dir" | grep -vx "$3") && targets=$picked ;;
     everything) targets=$(pids_of "$dir") ;;
     launcher) targets=$3 ;;

@@ -69,6 +69,20 @@ EOF
     [ "$($sheaf run ./square.so --tasks 4 --dir "$work/square" --quiet)" = '0 1 4 9 ' ]
 }
 
+# Ranks start once more for it; commands must not see the setting, but must see the user's own.
+setting_for_huge_pages_is_hidden_from_commands()
+{
+    local tell='printf "%s " "${GLIBC_TUNABLES-none}"'
+    (
+        unset GLIBC_TUNABLES
+        $sheaf run --command "$tell" --param n=1 --dir "$work/hidden" --quiet >"$work/printed"
+    ) || return 1
+    [ "$(cat "$work/printed")" = 'none ' ] || { cat "$work/printed"; return 1; }
+    GLIBC_TUNABLES=glibc.malloc.check=0 $sheaf run --command "$tell" --param n=1 \
+        --dir "$work/own" --quiet >"$work/printed" || return 1
+    [ "$(cat "$work/printed")" = 'glibc.malloc.check=0 ' ] || { cat "$work/printed"; return 1; }
+}
+
 check launcher_prints_the_number_of_primes launcher_prints_the_number_of_primes
 check mpirun_prints_the_number_of_primes mpirun_prints_the_number_of_primes
 check one_rank_does_it_alone one_rank_does_it_alone
@@ -76,4 +90,5 @@ check finished_job_prints_its_result_again_at_once finished_job_prints_its_resul
 check output_goes_to_the_file_that_is_named output_goes_to_the_file_that_is_named
 check placement_is_shown_on_request placement_is_shown_on_request
 check plugin_in_c_plus_plus_runs plugin_in_c_plus_plus_runs
+check setting_for_huge_pages_is_hidden_from_commands setting_for_huge_pages_is_hidden_from_commands
 finish

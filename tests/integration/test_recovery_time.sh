@@ -79,7 +79,7 @@ dead_mpirun_is_replaced()
     start mpirun --checkpoint 200ms
     wait_for 60 tasks_done_are "$work/mpirun" 600 || { cat mpirun.said; return 1; }
     when=$(now_ms)
-    pkill -KILL -P $launcher mpirun
+    kill -KILL "$(mpirun_of $launcher)"
     ends_well mpirun || return 1
     after=$(first_start_in_new_executor mpirun "$when")
     echo "# mpirun killed: the first task of the next run starts after $after ms" >&3

@@ -139,7 +139,7 @@ after_kills_under_the_launcher()
     local launcher=$!
     while [ $kills -lt 2 ]; do
         wait_for 60 run_is_at_work "$dir" $((kills + 1)) || break
-        pkill -KILL -P $launcher mpirun || break
+        kill -KILL "$(mpirun_of $launcher)" || break
         kills=$((kills + 1))
     done
     wait $launcher || { cat "$dir.said"; fail "exit status $?"; return 1; }

@@ -65,6 +65,10 @@ static struct control_line given_progress(void)
         .tasks_per_ks = UINT64_MAX,
         .remaining_ms = 1,
         .elapsed_ms = 2,
+        .stage_number = 2,
+        .stage_count = 3,
+        .stages_tasks_ended = 12,
+        .stage = "count",
     };
     return line;
 }

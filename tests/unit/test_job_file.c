@@ -180,8 +180,8 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"parametrs\" in the job; did you mean \"parameters\"?");
     assert_refused(&scratch, "plugin: p.so\nxyzzy: 1\n",
                    "2: unknown key \"xyzzy\" in the job; it can have plugin, command, pipe, "
-                   "merge_command, outputs, name, split, "
-                   "parameters, limits, ranges, resources, output");
+                   "merge_command, outputs, split, "
+                   "parameters, limits, ranges, resources, name, output, stages");
     assert_refused(&scratch, "plugin: p.so\nlimits:\n  attempts: 2\n  time_out: 3s\n",
                    "4: unknown key \"time_out\" in limits; did you mean \"timeout\"?");
     assert_refused(&scratch, "plugin: p.so\nsplit: {line: [a]}\n",
@@ -190,8 +190,8 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
                    "2: unknown key \"blocks\" in split.lines; did you mean \"block\"?");
     assert_refused(&scratch, "plugin: p.so\n<<: {range: 5}\n",
                    "2: unknown key \"<<\" in the job; it can have plugin, command, pipe, "
-                   "merge_command, outputs, name, split, "
-                   "parameters, limits, ranges, resources, output");
+                   "merge_command, outputs, split, "
+                   "parameters, limits, ranges, resources, name, output, stages");
     scratch_remove(&scratch);
 }
 

@@ -90,7 +90,7 @@ static void report_brings_partials_and_payload(void **state)
         {.range = {0, 4}, .offset_bytes = 0, .size_bytes = 3},
         {.range = {4, 1}, .offset_bytes = 3, .size_bytes = 0, .is_absent = true},
     };
-    struct message report = {.kind = MESSAGE_REPORT, .incarnation = 9};
+    struct message report = {.kind = MESSAGE_REPORT, .session = 4, .incarnation = 9};
     report.as.report.assignment = 5;
     report.as.report.work = WORK_RUN;
     report.as.report.tasks_run = 5;
@@ -101,6 +101,7 @@ static void report_brings_partials_and_payload(void **state)
     report.as.report.payload_size = 3;
     struct byte_writer bytes = encoded(&report);
     struct message copy = decoded(&bytes);
+    assert_int_equal(copy.session, 4);
     assert_int_equal(copy.incarnation, 9);
     assert_int_equal(copy.as.report.busy_ns, 123456789012);
     assert_int_equal(copy.as.report.partials[0].range.count, 4);

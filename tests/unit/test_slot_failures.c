@@ -394,7 +394,7 @@ static void prepare_is_limited_and_watched(void **state)
     (void)state;
     check_prepare_fails("fail", CAUSE_PLUGIN, "prepare: failed with number 42");
     check_prepare_fails("missing parameter", CAUSE_PLUGIN, "`absent`");
-    check_prepare_fails("crash", CAUSE_SIGNAL, "prepare: killed by signal 11");
+    check_prepare_fails("crash", CAUSE_SIGNAL, "prepare: killed by SIGSEGV");
     check_prepare_fails("exit 0", CAUSE_EXIT, "status 0");
     check_prepare_fails("hang", CAUSE_TIMEOUT, "0.2 s");
     check_prepare_fails("eat", CAUSE_MEMORY, "64 MiB");

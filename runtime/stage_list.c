@@ -1,0 +1,109 @@
+/* stage_list.c - keeps the names of a run's stages in DIR/stages.list. */
+#include "stage_list.h"
+
+#include "../scheduler/memory.h"
+#include "run_directory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int stage_list_write(const char *run_dir, const struct stage_plan *plan, struct sheaf_error *error)
+{
+    struct byte_writer text = {0};
+    for (size_t i = 0; i < plan->count; i++) {
+        byte_writer_put(&text, plan->stages[i].name, strlen(plan->stages[i].name));
+        byte_writer_put_u8(&text, '\n');
+    }
+    int code = run_directory_write_file(run_dir, "stages.list", text.data, text.size, error);
+    byte_writer_close(&text);
+    return code;
+}
+
+int stage_list_read(const char *run_dir, struct stage_list *list, struct sheaf_error *error)
+{
+    *list = (struct stage_list){0};
+    char *path = run_directory_join(run_dir, "stages.list");
+    FILE *file = fopen(path, "re");
+    int saved_errno = errno;
+    int code = 0;
+    if (file == NULL && saved_errno != ENOENT && saved_errno != ENOTDIR)
+        code = sheaf_error_set_errno(error, saved_errno, "cannot read %s", path);
+    free(path);
+    if (file == NULL)
+        return code;
+    char line[STAGE_NAME_BYTES_MAX + 2];
+    size_t capacity = 0;
+    while (list->count < STAGES_MAX && fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!stage_name_is_valid(line))
+            continue;
+        void *names = list->names;
+        memory_grow(&names, &capacity, list->count + 1, sizeof *list->names);
+        list->names = names;
+        list->names[list->count++] = memory_copy_string(line);
+    }
+    fclose(file);
+    return 0;
+}
+
+void stage_list_close(struct stage_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->names[i]);
+    free(list->names);
+    *list = (struct stage_list){0};
+}
+
+char *stage_list_directory(const char *run_dir, const char *name)
+{
+    char *stages = run_directory_join(run_dir, "stages");
+    char *dir = run_directory_join(stages, name);
+    free(stages);
+    return dir;
+}
+
+static int no_such_stage(const char *run_dir, const char *name, const struct stage_list *list,
+                         struct sheaf_error *error)
+{
+    char listed[1000] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < list->count && length < sizeof listed; i++)
+        length += (size_t)snprintf(listed + length, sizeof listed - length, "%s%s",
+                                   i > 0 ? ", " : "", list->names[i]);
+    if (list->count == 0)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE, "the run in %s has no stages", run_dir);
+    return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                           "the run in %s has no stage \"%.100s\"; it has %s", run_dir, name,
+                           listed);
+}
+
+int stage_list_visit(const char *run_dir, const char *name, stage_list_function *show,
+                     void *context, struct sheaf_error *error)
+{
+    struct stage_list list;
+    int code = stage_list_read(run_dir, &list, error);
+    if (code != 0)
+        return code;
+    bool is_found = name == NULL;
+    for (size_t i = 0; code == 0 && i < list.count; i++) {
+        if (name != NULL && strcmp(list.names[i], name) != 0)
+            continue;
+        char *dir = stage_list_directory(run_dir, list.names[i]);
+        if (access(dir, F_OK) == 0)
+            code = show(context, dir, list.names[i], error);
+        else if (name != NULL)
+            code =
+                sheaf_error_set(error, SHEAF_ERROR_USAGE, "stage \"%s\" has not begun yet", name);
+        is_found = true;
+        free(dir);
+    }
+    if (code == 0 && !is_found)
+        code = no_such_stage(run_dir, name, &list, error);
+    if (code == 0 && name == NULL && list.count == 0)
+        code = show(context, run_dir, NULL, error);
+    stage_list_close(&list);
+    return code;
+}
