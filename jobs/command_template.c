@@ -42,9 +42,12 @@ static void add_part(struct command_template *command, const struct part *part)
 static struct found_replacement find(const char *text,
                                      const struct command_template_options *options)
 {
-    if (options->is_plain)
-        return (struct found_replacement){.kind = REPLACEMENT_NONE};
-    return replacement_find(text, &options->names);
+    struct found_replacement found = {.kind = REPLACEMENT_NONE};
+    if (!options->is_plain)
+        found = replacement_find(text, &options->names);
+    if (options->has_no_input && replacement_is_of_input(found.kind))
+        found = (struct found_replacement){.kind = REPLACEMENT_NONE};
+    return found;
 }
 
 static bool is_blank(char character)
@@ -118,12 +121,13 @@ static void put_variable(struct command_template *command, struct found_replacem
     put_text(&command->script, is_bare ? "" : close[quotes]);
 }
 
-/* Within (( )), where some shells, bash among them, run a command that stands in a value. Rather
- * too often: where there was any before. */
+/* Within (( )) and its like, where some shells, bash among them, run a command that stands in a
+ * value. Rather too often: where there was any before. */
 static bool may_be_arithmetic(const struct shell_scanner *scanner, const char *start,
                               const char *here)
 {
-    return scanner->depth >= 2 && memmem(start, (size_t)(here - start), "((", 2) != NULL;
+    return shell_scanner_may_evaluate(scanner) ||
+           (scanner->depth >= 2 && memmem(start, (size_t)(here - start), "((", 2) != NULL);
 }
 
 static int write_script(struct command_template *command,
@@ -136,8 +140,9 @@ static int write_script(struct command_template *command,
         if (found.kind != REPLACEMENT_NONE && !scanner.is_comment) {
             if (!is_number(found) && may_be_arithmetic(&scanner, command->text, text))
                 return sheaf_error_set(error, SHEAF_ERROR_JOB,
-                                       "the command has %.*s within (( )), where a shell may run "
-                                       "what stands in a value; give the value to a script as an "
+                                       "the command has %.*s within (( )), [[ ]], $[ ], ${ }, a "
+                                       "subscript or let, where a shell may run what stands in a "
+                                       "value; give the value to a script as an "
                                        "argument, and let that compute",
                                        (int)size, text);
             put_variable(command, found, scanner.quotes);
@@ -207,6 +212,16 @@ void command_template_destroy(struct command_template *command)
     free(command->parts);
     byte_writer_close(&command->script);
     free(command);
+}
+
+bool command_template_uses(const struct command_template *command, size_t name)
+{
+    for (size_t i = 0; i < command->part_count; i++) {
+        const struct found_replacement *found = &command->parts[i].replacement;
+        if (found->kind == REPLACEMENT_NAMED && found->name == name)
+            return true;
+    }
+    return false;
 }
 
 bool command_template_uses_shell(const struct command_template *command)

@@ -19,8 +19,9 @@ struct command_names {
 /* What a command may be told to do without: all is replaced unless is_plain. */
 struct command_template_options {
     struct command_names names;
-    bool is_plain;    /* a line of a command list: nothing is replaced */
-    bool takes_input; /* without a replacement string for the input, " {}" is added at the end */
+    bool is_plain;     /* a line of a command list: nothing is replaced */
+    bool has_no_input; /* what stands for the input or a part of it stays as it is */
+    bool takes_input;  /* without a replacement string for the input, " {}" is added at the end */
 };
 
 struct command_template;
@@ -32,6 +33,8 @@ struct command_template;
 int command_template_create(const char *text, const struct command_template_options *options,
                             struct command_template **command, struct sheaf_error *error);
 void command_template_destroy(struct command_template *command);
+/* Whether the name with this number stands in it. */
+bool command_template_uses(const struct command_template *command, size_t name);
 bool command_template_uses_shell(const struct command_template *command);
 
 struct command_value {

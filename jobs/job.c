@@ -26,6 +26,9 @@ const char *split_kind_name(enum split_kind kind)
         return "items";
     case SPLIT_TASKS:
         return "tasks";
+    case SPLIT_BLOCKS:
+    case SPLIT_STORED_BLOCKS:
+        return "blocks of lines";
     }
     return "unknown";
 }
@@ -55,6 +58,8 @@ void job_close(struct job *job)
     free(job->source_path);
     free(job->plugin_path);
     free(job->command.text);
+    free(job->command.merge_text);
+    strings_free(job->command.outputs, job->command.output_count);
     free(job->output_path);
     split_close(&job->split);
     parameter_list_close(&job->parameters);
@@ -98,6 +103,9 @@ void job_encode(const struct job *job, struct byte_writer *writer)
     encode_optional(writer, job->plugin_path);
     byte_writer_put_u8(writer, job->command.is_there);
     encode_optional(writer, job->command.text);
+    byte_writer_put_u8(writer, job->command.is_piped);
+    encode_optional(writer, job->command.merge_text);
+    encode_strings(writer, job->command.outputs, job->command.output_count);
     byte_writer_put_u8(writer, job->command.has_array_env);
     byte_writer_put_u64(writer, job->command.array_first);
     encode_optional(writer, job->output_path);
@@ -150,7 +158,7 @@ static char *decode_optional(struct byte_reader *reader)
 static void decode_split(struct byte_reader *reader, struct split *split)
 {
     uint8_t kind = byte_reader_get_u8(reader);
-    if (kind < SPLIT_RANGE || kind > SPLIT_TASKS)
+    if (kind < SPLIT_RANGE || kind > SPLIT_STORED_BLOCKS)
         reader->failed = true;
     split->kind = kind;
     split->tasks = byte_reader_get_u64(reader);
@@ -179,6 +187,9 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
     decoded.plugin_path = decode_optional(reader);
     decoded.command.is_there = decode_flag(reader);
     decoded.command.text = decode_optional(reader);
+    decoded.command.is_piped = decode_flag(reader);
+    decoded.command.merge_text = decode_optional(reader);
+    decode_strings(reader, &decoded.command.outputs, &decoded.command.output_count);
     decoded.command.has_array_env = decode_flag(reader);
     decoded.command.array_first = byte_reader_get_u64(reader);
     decoded.output_path = decode_optional(reader);

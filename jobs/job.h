@@ -14,8 +14,10 @@ enum split_kind {
     SPLIT_FILES,     /* one task a file; its input is the path */
     SPLIT_PRODUCT,   /* one task a combination of parameter values */
     SPLIT_PLUGIN,    /* the plug-in's split names them */
-    SPLIT_ITEMS, /* one task a line (or NUL-ended string) of list files; its input is the item */
-    SPLIT_TASKS, /* tasks that the job file lists; the input of each is its command */
+    SPLIT_ITEMS,  /* one task a line (or NUL-ended string) of list files; its input is the item */
+    SPLIT_TASKS,  /* tasks that the job file lists; the input of each is its command */
+    SPLIT_BLOCKS, /* text files cut exactly at line ends, for what reads its input once */
+    SPLIT_STORED_BLOCKS, /* the same of files that the master alone may see */
 };
 
 /* One axis of a product: the task's input has a line `name=value` for each axis. */
@@ -28,10 +30,10 @@ struct split_axis {
 struct split {
     enum split_kind kind;
     uint64_t tasks;  /* RANGE */
-    char **patterns; /* LINES, FILES, ITEMS: paths or glob patterns, made absolute; in the order
+    char **patterns; /* all that read files: paths or glob patterns, made absolute; in the order
                         given, matches of one pattern sorted bytewise */
     size_t pattern_count;
-    uint64_t block_bytes; /* LINES; default 1 MiB */
+    uint64_t block_bytes; /* LINES, BLOCKS; default 1 MiB */
     char **result_paths;  /* files of the patterns that are results of other stages of the job,
                              which tells itself when these change: here they count by path */
     size_t result_count;
@@ -62,6 +64,7 @@ enum { JOB_CORES_MAX = 4096, JOB_GPUS_MAX = 16 };
 enum { JOB_NAME_BYTES_MAX = 100, JOB_FILE_BYTES_MAX = 64 << 20 };
 #define SPLIT_BLOCK_BYTES_DEFAULT ((uint64_t)1 << 20)
 #define SPLIT_BLOCK_BYTES_MAX     ((uint64_t)1 << 30)
+#define SPLIT_STORED_BYTES_MAX    ((uint64_t)512 << 20) /* of a block that travels with its task */
 
 /* "range", "lines", ... Borrows a static. */
 const char *split_kind_name(enum split_kind kind);
@@ -69,7 +72,11 @@ const char *split_kind_name(enum split_kind kind);
 /* A job whose tasks are commands instead of calls of a plug-in. */
 struct job_command {
     bool is_there;
-    char *text;           /* with replacement strings; NULL: each item is a command of its own */
+    char *text;       /* with replacement strings; NULL: each item is a command of its own */
+    bool is_piped;    /* the input is on standard input, not among the arguments */
+    char *merge_text; /* joins two results; NULL: results are collected */
+    char **outputs;   /* files that each task writes: paths with replacement strings */
+    size_t output_count;
     bool has_array_env;   /* tasks see the variables of a Slurm job array */
     uint64_t array_first; /* SLURM_ARRAY_TASK_ID of the first task */
 };
@@ -130,7 +137,10 @@ struct job_command_line {
     size_t pattern_count;
     const char *const *assignments; /* NAME=VALUE,VALUE,...: a grid */
     size_t assignment_count;
-    bool is_nul_ended; /* the list's items */
+    bool is_nul_ended;    /* the list's items */
+    bool is_piped;        /* files and list are text, cut into blocks for standard input */
+    bool is_list_private; /* only the master can be sure to see the list's file */
+    uint64_t block_bytes; /* 0: the default */
 };
 /* The name of the job of a command. Returns a string the caller owns. */
 char *job_command_line_name(const char *text);

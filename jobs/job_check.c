@@ -4,6 +4,7 @@
 #include "../scheduler/fact.h"
 #include "../scheduler/memory.h"
 #include "job_command.h"
+#include "output_template.h"
 #include "split.h"
 #include "stage_plan.h"
 
@@ -30,12 +31,20 @@ static int check_plugin(const struct job *job, struct sheaf_error *error)
 /* Without a shell's help: whether the program is there is known where it runs. */
 static int check_command(const struct job *job, struct sheaf_error *error)
 {
-    if (job->command.text == NULL)
-        return 0;
-    struct command_template *command;
-    int code = job_command_parse(job, &command, error);
-    if (code == 0)
-        command_template_destroy(command);
+    struct command_template *command = NULL;
+    struct command_template *merge = NULL;
+    if (job->command.output_count > 0 && job->command.text == NULL)
+        return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                               "a list of different commands has no common output files: give one "
+                               "command by --command, and its inputs in the list");
+    if (job->command.output_count > JOB_OUTPUTS_MAX)
+        return sheaf_error_set(error, SHEAF_ERROR_JOB, "a task has at most %d output files",
+                               JOB_OUTPUTS_MAX);
+    int code = job->command.text != NULL ? job_command_parse(job, &command, error) : 0;
+    if (code == 0 && job->command.merge_text != NULL)
+        code = job_command_parse_merge(job, &merge, error);
+    command_template_destroy(command);
+    command_template_destroy(merge);
     return code;
 }
 
@@ -114,6 +123,8 @@ int job_check(const struct job *job, struct sheaf_error *error)
     case SPLIT_FILES:
     case SPLIT_PRODUCT:
     case SPLIT_ITEMS:
+    case SPLIT_BLOCKS:
+    case SPLIT_STORED_BLOCKS:
         code = check_split(&job->split, error);
         break;
     case SPLIT_TASKS:

@@ -2,29 +2,151 @@
 #include "job_command.h"
 
 #include "../scheduler/memory.h"
+#include "output_template.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { OUTPUT_NAME_BYTES = 24 };
+
+static void add_parameter_names(const struct job *job, const char **names)
+{
+    for (size_t i = 0; i < job->parameters.count; i++)
+        names[i] = job->parameters.items[i].name;
+}
+
+/* The names that a command may use, in the order of struct job_command_values. */
+struct name_list {
+    const char **names;
+    size_t count;
+    char (*output_names)[OUTPUT_NAME_BYTES];
+};
+
+static struct name_list list_names(const struct job *job)
+{
+    const struct split *split = &job->split;
+    size_t output_count = job->command.output_count;
+    size_t named_count = split->axis_count + job->parameters.count;
+    struct name_list list = {
+        .names = memory_allocate_zeroed(named_count + output_count + 1, sizeof *list.names),
+        .count = named_count,
+        .output_names = memory_allocate_zeroed(output_count, sizeof *list.output_names),
+    };
+    for (size_t i = 0; i < split->axis_count; i++)
+        list.names[i] = split->axes[i].name;
+    add_parameter_names(job, list.names + split->axis_count);
+    for (size_t i = 0; i < output_count; i++) {
+        snprintf(list.output_names[i], OUTPUT_NAME_BYTES, "out%zu", i + 1);
+        list.names[list.count++] = list.output_names[i];
+    }
+    if (output_count > 0)
+        list.names[list.count++] = "out"; /* the first once more */
+    return list;
+}
+
+static void name_list_close(struct name_list *list)
+{
+    free(list->names);
+    free(list->output_names);
+}
+
+static struct command_template_options options_of(const struct job *job,
+                                                  const struct name_list *list)
+{
+    const struct split *split = &job->split;
+    return (struct command_template_options){
+        .names = {.names = list->names, .count = list->count, .axis_count = split->axis_count},
+        .takes_input = split->kind == SPLIT_FILES || split->kind == SPLIT_ITEMS,
+        .has_no_input = job->command.is_piped,
+    };
+}
+
+/* What stands in the path of an output is not where it is written. */
+static struct command_template_options output_options_of(const struct job *job,
+                                                         const struct name_list *list)
+{
+    struct command_template_options options = options_of(job, list);
+    options.names.count = job->split.axis_count + job->parameters.count;
+    return options;
+}
+
+static int check_outputs(const struct job *job, const struct command_template *command,
+                         const struct name_list *list, struct sheaf_error *error)
+{
+    const struct command_template_options options = output_options_of(job, list);
+    size_t first = options.names.count;
+    size_t output_count = job->command.output_count;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < output_count; i++) {
+        const char *text = job->command.outputs[i];
+        code = output_template_check(text, &options, error);
+        bool is_used = command_template_uses(command, first + i) ||
+                       (i == 0 && command_template_uses(command, first + output_count));
+        if (code == 0 && !is_used)
+            code = sheaf_error_set(error, SHEAF_ERROR_JOB,
+                                   "the command does not write the output file \"%.200s\": put "
+                                   "{out%zu} where it names that file",
+                                   text, i + 1);
+    }
+    return code;
+}
+
 int job_command_parse(const struct job *job, struct command_template **command,
                       struct sheaf_error *error)
 {
-    const struct split *split = &job->split;
-    size_t count = split->axis_count + job->parameters.count;
-    const char **names = memory_allocate_zeroed(count, sizeof *names);
-    for (size_t i = 0; i < split->axis_count; i++)
-        names[i] = split->axes[i].name;
-    for (size_t i = 0; i < job->parameters.count; i++)
-        names[split->axis_count + i] = job->parameters.items[i].name;
-    const struct command_template_options options = {
-        .names = {.names = names, .count = count, .axis_count = split->axis_count},
-        .takes_input = split->kind == SPLIT_FILES || split->kind == SPLIT_ITEMS,
-    };
-    int code = command_template_create(job->command.text, &options, command, error);
-    free(names);
+    struct name_list list = list_names(job);
+    const struct command_template_options options = options_of(job, &list);
+    struct command_template *created = NULL;
+    int code = command_template_create(job->command.text, &options, &created, error);
+    if (code == 0)
+        code = check_outputs(job, created, &list, error);
+    name_list_close(&list);
+    if (code == 0)
+        *command = created;
+    else
+        command_template_destroy(created);
     return code;
+}
+
+int job_command_put_output(const struct job *job, size_t i, const struct command_values *values,
+                           struct byte_writer *path, struct sheaf_error *error)
+{
+    struct name_list list = list_names(job);
+    const struct command_template_options options = output_options_of(job, &list);
+    int code = output_template_fill(job->command.outputs[i], &options, values, path, error);
+    name_list_close(&list);
+    return code;
+}
+
+int job_command_parse_merge(const struct job *job, struct command_template **command,
+                            struct sheaf_error *error)
+{
+    size_t count = JOB_MERGE_SIDES + job->parameters.count;
+    const char **names = memory_allocate_zeroed(count, sizeof *names);
+    names[JOB_MERGE_LEFT] = "left";
+    names[JOB_MERGE_RIGHT] = "right";
+    add_parameter_names(job, names + JOB_MERGE_SIDES);
+    const struct command_template_options options = {
+        .names = {.names = names, .count = count, .axis_count = JOB_MERGE_SIDES},
+        .has_no_input = true,
+    };
+    struct command_template *created;
+    int code = command_template_create(job->command.merge_text, &options, &created, error);
+    free(names);
+    if (code != 0)
+        return code;
+    if (command_template_uses(created, JOB_MERGE_LEFT) &&
+        command_template_uses(created, JOB_MERGE_RIGHT)) {
+        *command = created;
+        return 0;
+    }
+    command_template_destroy(created);
+    return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                           "the merge command must read two results, {left} and {right}, and write "
+                           "one, as in \"sort -m {left} {right}\"; found \"%.200s\"",
+                           job->command.merge_text);
 }
 
 int job_command_parse_line(const char *line, struct command_template **command,
@@ -56,14 +178,16 @@ static char *parameter_text(const struct parameter *parameter)
     return memory_copy_string(text);
 }
 
-void job_command_values_init(struct job_command_values *values, const struct job *job)
+static void init_values(struct job_command_values *values, const struct job *job, size_t axis_count,
+                        size_t output_count)
 {
-    size_t axis_count = job->split.axis_count;
     size_t parameter_count = job->parameters.count;
     *values = (struct job_command_values){
         .axis_count = axis_count,
-        .count = axis_count + parameter_count,
-        .items = memory_allocate_zeroed(axis_count + parameter_count, sizeof *values->items),
+        .parameter_count = parameter_count,
+        .output_count = output_count,
+        .items = memory_allocate_zeroed(axis_count + parameter_count + output_count + 1,
+                                        sizeof *values->items),
         .texts = memory_allocate_zeroed(parameter_count, sizeof *values->texts),
     };
     for (size_t i = 0; i < parameter_count; i++) {
@@ -73,10 +197,28 @@ void job_command_values_init(struct job_command_values *values, const struct job
     }
 }
 
+void job_command_values_init(struct job_command_values *values, const struct job *job)
+{
+    init_values(values, job, job->split.axis_count, job->command.output_count);
+}
+
+void job_command_values_init_merge(struct job_command_values *values, const struct job *job)
+{
+    init_values(values, job, JOB_MERGE_SIDES, 0);
+}
+
+void job_command_values_set_output(struct job_command_values *values, size_t i, const char *path)
+{
+    struct command_value *outputs = values->items + values->axis_count + values->parameter_count;
+    outputs[i] = (struct command_value){path, strlen(path)};
+    if (i == 0)
+        outputs[values->output_count] = outputs[i];
+}
+
 void job_command_values_close(struct job_command_values *values)
 {
-    for (size_t i = values->axis_count; i < values->count; i++)
-        free(values->texts[i - values->axis_count]);
+    for (size_t i = 0; i < values->parameter_count; i++)
+        free(values->texts[i]);
     free(values->texts);
     free(values->items);
     *values = (struct job_command_values){0};

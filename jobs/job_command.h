@@ -8,20 +8,37 @@
 /* Cuts the command of a job, which has one, into parts. *command is owned by the caller. */
 int job_command_parse(const struct job *job, struct command_template **command,
                       struct sheaf_error *error);
+/* Likewise its merge command, whose names are "left" and "right", which must be there, and those of
+ * the job's parameters. */
+int job_command_parse_merge(const struct job *job, struct command_template **command,
+                            struct sheaf_error *error);
 /* The same for one line of a command list. */
 int job_command_parse_line(const char *line, struct command_template **command,
                            struct sheaf_error *error);
 
-/* Values by name: those of a product's axes, which each task has its own, then the parameters.
+/* The path of output file i of a task, with NUL, behind what `path` holds. */
+int job_command_put_output(const struct job *job, size_t i, const struct command_values *values,
+                           struct byte_writer *path, struct sheaf_error *error);
+
+/* Values by name: those of a product's axes, which each task has its own, then the parameters, then
+ * where the outputs are to be written, which are the caller's to set: {out}, {out1}, {out2}, ...
  * Owns. All zero is empty. */
 struct job_command_values {
     size_t axis_count;
-    size_t count;
+    size_t parameter_count;
+    size_t output_count;
     struct command_value *items;
     char **texts; /* of the parameters */
 };
 
+/* The first two values of a merge command are the caller's; parameters follow. */
+enum { JOB_MERGE_LEFT = 0, JOB_MERGE_RIGHT = 1, JOB_MERGE_SIDES = 2 };
+
 void job_command_values_init(struct job_command_values *values, const struct job *job);
+/* The same for the merge command: axis_count is JOB_MERGE_SIDES. */
+void job_command_values_init_merge(struct job_command_values *values, const struct job *job);
+/* Where output i is to be written. Borrows the path. */
+void job_command_values_set_output(struct job_command_values *values, size_t i, const char *path);
 void job_command_values_close(struct job_command_values *values);
 /* Takes the values of the axes from a task's input, which must outlive their use. MALFORMED when it
  * is not that of such a task. */

@@ -32,7 +32,9 @@ static int read_list(const struct job_command_line *line, struct job *job,
     if (code != 0)
         return code;
     struct split *split = &job->split;
-    split->kind = SPLIT_ITEMS;
+    split->kind = !line->is_piped         ? SPLIT_ITEMS
+                  : line->is_list_private ? SPLIT_STORED_BLOCKS
+                                          : SPLIT_BLOCKS;
     split->item_form = line->is_nul_ended   ? ITEM_NUL_ENDED
                        : line->text == NULL ? ITEM_COMMANDS
                                             : ITEM_LINES;
@@ -46,7 +48,7 @@ static int read_list(const struct job_command_line *line, struct job *job,
 /* They stay as they are: a command finds its files where its user would. */
 static void read_patterns(const struct job_command_line *line, struct split *split)
 {
-    split->kind = SPLIT_FILES;
+    split->kind = line->is_piped ? SPLIT_BLOCKS : SPLIT_FILES;
     split->patterns = memory_allocate_zeroed(line->pattern_count, sizeof *split->patterns);
     for (size_t i = 0; i < line->pattern_count; i++)
         split->patterns[split->pattern_count++] = memory_copy_string(line->patterns[i]);
@@ -115,6 +117,13 @@ static int read_inputs(const struct job_command_line *line, struct job *job,
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "a command takes its inputs from a list, from --input or from "
                                "--param: choose one");
+    if (line->is_piped && (ways == 0 || line->assignment_count > 0))
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--pipe cuts text into blocks: name its file, or --input PATTERN, "
+                               "or - for standard input");
+    job->command.is_piped = line->is_piped;
+    job->split.block_bytes =
+        line->is_piped && line->block_bytes == 0 ? SPLIT_BLOCK_BYTES_DEFAULT : line->block_bytes;
     if (line->list_path != NULL)
         return read_list(line, job, error);
     if (line->pattern_count > 0)

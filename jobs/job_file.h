@@ -33,8 +33,11 @@ int job_reader_read_mapping(struct job_reader *reader, yaml_node_t *node, const 
 int job_reader_must_be(struct job_reader *reader, const yaml_node_t *node, const char *where,
                        const char *what);
 
-/* The value of "command". */
+/* The values of "command", "pipe", "merge_command" and "outputs". */
 int job_file_read_command(struct job_reader *reader, yaml_node_t *value);
+int job_file_read_pipe(struct job_reader *reader, yaml_node_t *value);
+int job_file_read_merge_command(struct job_reader *reader, yaml_node_t *value);
+int job_file_read_outputs(struct job_reader *reader, yaml_node_t *value);
 /* After all keys were read: that either a plug-in or a command is there, and that a command's
  * inputs are such. */
 int job_file_check_command(struct job_reader *reader, yaml_node_t *root);
@@ -51,8 +54,10 @@ job_reader_function job_file_read_output;
 /* The keys that a job has, and each stage of one. */
 #define JOB_FILE_FIELDS                                                                            \
     {"plugin", job_file_read_plugin}, {"command", job_file_read_command},                          \
-        {"split", job_file_read_split}, {"parameters", job_file_read_parameters},                  \
-        {"limits", job_file_read_limits}, {"ranges", job_file_read_ranges},                        \
+        {"pipe", job_file_read_pipe}, {"merge_command", job_file_read_merge_command},              \
+        {"outputs", job_file_read_outputs}, {"split", job_file_read_split},                        \
+        {"parameters", job_file_read_parameters}, {"limits", job_file_read_limits},                \
+        {"ranges", job_file_read_ranges},                                                          \
     {                                                                                              \
         "resources", job_file_read_resources                                                       \
     }

@@ -103,6 +103,11 @@ static void encode_command(const struct job_command *command, struct byte_writer
 {
     byte_writer_put_string(writer, "command");
     byte_writer_put_string(writer, command->text != NULL ? command->text : "");
+    byte_writer_put_u8(writer, command->is_piped);
+    byte_writer_put_string(writer, command->merge_text != NULL ? command->merge_text : "");
+    byte_writer_put_u32(writer, (uint32_t)command->output_count);
+    for (size_t i = 0; i < command->output_count; i++)
+        byte_writer_put_string(writer, command->outputs[i]);
     byte_writer_put_u8(writer, command->has_array_env);
     byte_writer_put_u64(writer, command->array_first);
 }
@@ -127,11 +132,13 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
         byte_writer_put_u64(writer, split->tasks);
         break;
     case SPLIT_LINES:
+    case SPLIT_BLOCKS:
         byte_writer_put_u64(writer, split->block_bytes);
         return encode_input_files(split, writer, error);
     case SPLIT_FILES:
         return encode_input_files(split, writer, error);
     case SPLIT_ITEMS:
+    case SPLIT_STORED_BLOCKS:
         return hash_items(split, writer, error);
     case SPLIT_TASKS:
         byte_writer_put_u64(writer, task_table_fingerprint(split->table));
@@ -147,7 +154,7 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
 
 bool job_list_may_change(const struct job *job)
 {
-    return job->plan == NULL && job->command.is_there &&
+    return job->plan == NULL && job->command.is_there && job->command.merge_text == NULL &&
            (job->split.kind == SPLIT_RANGE || job->split.kind == SPLIT_ITEMS ||
             job->split.kind == SPLIT_FILES || job->split.kind == SPLIT_PRODUCT);
 }

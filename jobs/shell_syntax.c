@@ -1,6 +1,7 @@
 /* shell_syntax.c - tells plain words from shell syntax, and follows quotes. */
 #include "shell_syntax.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Wherever they stand. */
@@ -86,8 +87,57 @@ static void step_unquoted(struct shell_scanner *scanner, char character)
     scanner->is_inside_word = true;
 }
 
+static bool is_blank(char character)
+{
+    return character == ' ' || character == '\t' || character == '\n';
+}
+
+static bool is_of_name(char character)
+{
+    return isalnum((unsigned char)character) || character == '_';
+}
+
+/* Wherever quotes do not take the meaning from it. */
+static void watch_expansions(struct shell_scanner *scanner, const char *text)
+{
+    if (text[0] == '$' && text[1] == '{')
+        scanner->brace_depth++;
+    else if (text[0] == '$' && text[1] == '[')
+        scanner->arithmetic_depth++;
+    else if (text[0] == '}' && scanner->brace_depth > 0)
+        scanner->brace_depth--;
+    else if (text[0] == ']' && scanner->arithmetic_depth > 0)
+        scanner->arithmetic_depth--;
+}
+
+static void watch_words(struct shell_scanner *scanner, const char *text)
+{
+    if (is_of_name(text[0]) && text[1] == '[')
+        scanner->arithmetic_depth++;
+    if (strchr(";&|\n", text[0]) != NULL)
+        scanner->is_inside_let = false;
+    if (scanner->is_inside_word)
+        return;
+    if (strncmp(text, "[[", 2) == 0 && is_blank(text[2]))
+        scanner->is_inside_test = true;
+    else if (strncmp(text, "]]", 2) == 0)
+        scanner->is_inside_test = false;
+    else if (strncmp(text, "let", 3) == 0 && is_blank(text[3]))
+        scanner->is_inside_let = true;
+}
+
+bool shell_scanner_may_evaluate(const struct shell_scanner *scanner)
+{
+    return scanner->is_inside_test || scanner->is_inside_let || scanner->brace_depth > 0 ||
+           scanner->arithmetic_depth > 0;
+}
+
 size_t shell_scanner_step(struct shell_scanner *scanner, const char *text)
 {
+    if (!scanner->is_comment && scanner->quotes != SHELL_SINGLE_QUOTES)
+        watch_expansions(scanner, text);
+    if (!scanner->is_comment && scanner->quotes == SHELL_UNQUOTED)
+        watch_words(scanner, text);
     if (scanner->is_comment) {
         scanner->is_comment = text[0] != '\n';
         return 1;

@@ -26,10 +26,17 @@ struct shell_scanner {
     enum shell_quotes quotes;
     bool is_comment;
     bool is_inside_word;
+    bool is_inside_test;       /* [[ ]] */
+    bool is_inside_let;        /* the words of let */
+    unsigned brace_depth;      /* of ${ } */
+    unsigned arithmetic_depth; /* of $[ ], and of subscripts, NAME[ ] */
 };
 
 /* Reads the next characters of `text`, at least one, and returns how many. */
 size_t shell_scanner_step(struct shell_scanner *scanner, const char *text);
+/* Whether some shell, bash among them, may evaluate as arithmetic what stands here, and so run a
+ * command that stands in a value. Rather too often. */
+bool shell_scanner_may_evaluate(const struct shell_scanner *scanner);
 /* A value stands here, whatever it is. */
 void shell_scanner_pass_value(struct shell_scanner *scanner);
 

@@ -5,6 +5,7 @@
 #include "../scheduler/fact.h"
 #include "../scheduler/memory.h"
 #include "input_files.h"
+#include "split_blocks.h"
 #include "split_lines.h"
 
 #include <stdlib.h>
@@ -17,11 +18,12 @@ struct split_walk {
     const struct split *split;
     uint64_t task_count;
     uint64_t next_task;
-    struct input_files files; /* LINES, FILES, ITEMS */
-    size_t file;              /* of the next task */
-    struct item_list *list;   /* ITEMS: the file before it; NULL before the first */
-    uint64_t offset_bytes;    /* LINES: of the next task */
-    size_t *digits;           /* PRODUCT: the next task's value on each axis */
+    struct input_files files;    /* LINES, FILES, ITEMS, BLOCKS */
+    size_t file;                 /* of the next task */
+    struct item_list *list;      /* ITEMS: the file before it; NULL before the first */
+    struct block_cutter *cutter; /* BLOCKS: likewise */
+    uint64_t offset_bytes;       /* LINES: of the next task */
+    size_t *digits;              /* PRODUCT: the next task's value on each axis */
     struct byte_writer input;
 };
 
@@ -78,6 +80,35 @@ static int count_items(struct split_walk *walk, struct sheaf_error *error)
     return code;
 }
 
+/* 1 with the next block of any of the files, 0 after the last one. */
+static int read_block(struct split_walk *walk, struct line_block *block, struct sheaf_error *error)
+{
+    for (;;) {
+        int code = walk->cutter != NULL ? block_cutter_next(walk->cutter, block, error) : 0;
+        if (code != 0)
+            return code;
+        block_cutter_close(walk->cutter);
+        walk->cutter = NULL;
+        if (walk->file == walk->files.count)
+            return 0;
+        code = block_cutter_open(&walk->files.items[walk->file++], walk->split->block_bytes,
+                                 &walk->cutter, error);
+        if (code != 0)
+            return code;
+    }
+}
+
+static int count_blocks(struct split_walk *walk, struct sheaf_error *error)
+{
+    CHECK(walk->split->block_bytes > 0);
+    struct line_block block;
+    int code;
+    while ((code = read_block(walk, &block, error)) == 1)
+        walk->task_count++;
+    walk->file = 0;
+    return code;
+}
+
 static int count_product(struct split_walk *walk, struct sheaf_error *error)
 {
     const struct split *split = walk->split;
@@ -121,6 +152,12 @@ int split_walk_create(const struct split *split, struct split_walk **walk,
     case SPLIT_TASKS:
         created->task_count = split->table->count;
         break;
+    case SPLIT_BLOCKS:
+    case SPLIT_STORED_BLOCKS:
+        code = input_files_match(split, &created->files, error);
+        if (code == 0)
+            code = count_blocks(created, error);
+        break;
     case SPLIT_PRODUCT:
         code = count_product(created, error);
         break;
@@ -140,6 +177,7 @@ void split_walk_destroy(struct split_walk *walk)
     if (walk == NULL)
         return;
     item_list_close(walk->list);
+    block_cutter_close(walk->cutter);
     input_files_close(&walk->files);
     free(walk->digits);
     byte_writer_close(&walk->input);
@@ -209,14 +247,34 @@ static void next_listed(struct split_walk *walk, struct byte_reader *input)
     *input = byte_reader_of(command, strlen(command));
 }
 
+static int became_shorter(const struct split_walk *walk, struct sheaf_error *error)
+{
+    return sheaf_error_set(error, SHEAF_ERROR_INPUT,
+                           "%s became shorter while it was read: repeat the command",
+                           walk->files.items[walk->files.count - 1].path);
+}
+
 static int next_item(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error)
 {
     int code = read_item(walk, input, error);
+    return code == 0 ? became_shorter(walk, error) : code;
+}
+
+/* A descriptor, or the lines themselves. */
+static int next_block(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error)
+{
+    struct line_block block;
+    int code = read_block(walk, &block, error);
     if (code == 0)
-        code = sheaf_error_set(error, SHEAF_ERROR_INPUT,
-                               "%s became shorter while it was read: repeat the command",
-                               walk->files.items[walk->files.count - 1].path);
-    return code;
+        return became_shorter(walk, error);
+    if (code == 1 && walk->split->kind == SPLIT_BLOCKS)
+        line_block_encode(&block, &walk->input);
+    else if (code == 1)
+        code = line_block_read(&block, SPLIT_STORED_BYTES_MAX, &walk->input, error);
+    if (code < 0)
+        return code;
+    *input = byte_reader_of(walk->input.data, walk->input.size);
+    return 1;
 }
 
 int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error)
@@ -231,6 +289,9 @@ int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct s
     case SPLIT_TASKS:
         next_listed(walk, input);
         return 1;
+    case SPLIT_BLOCKS:
+    case SPLIT_STORED_BLOCKS:
+        return next_block(walk, input, error);
     case SPLIT_LINES:
         next_lines(walk);
         break;
@@ -257,7 +318,7 @@ int split_materialize(enum split_kind kind, struct byte_reader stored, struct by
         *bytes = byte_reader_of(stored.data, stored.size - FILE_VERSION_BYTES);
         return 0;
     }
-    if (kind != SPLIT_LINES) {
+    if (kind != SPLIT_LINES && kind != SPLIT_BLOCKS) {
         *bytes = stored;
         return 0;
     }

@@ -6,9 +6,12 @@
 #include "../scheduler/memory.h"
 #include "command_environment.h"
 #include "command_line.h"
+#include "command_outputs.h"
 #include "command_process.h"
 #include "context.h"
 #include "failed_output.h"
+#include "memory_file.h"
+#include "process_memory.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,6 +29,8 @@ enum {
     LINE_BYTES_MAX = 400, /* of standard error, in the text of a failure */
     EXIT_NOT_FOUND = 127, /* as shells say */
     EXIT_NOT_EXECUTABLE = 126,
+    MEMORY_LOOK_MS = 50, /* with a limit of the job's own; it costs what some small files do */
+    MEMORY_LOOK_MS_DEFAULT = 1000,
     BUFFER_BYTES_KEPT = 1 << 20,
 };
 
@@ -33,10 +38,14 @@ enum {
 struct command_runner {
     const struct command_setup *setup;
     struct command_template *command; /* NULL: each input is a command */
+    struct command_template *merge;   /* NULL: results are collected */
     struct job_command_values values;
+    struct job_command_values merge_values;
     struct command_words words;
     struct command_environment *environment;
+    struct command_outputs *outputs;
     struct command_process process;
+    uint64_t memory_bytes_max;
     struct byte_writer head;
     struct byte_writer line; /* a command of a list, ended by NUL */
     char **arguments;
@@ -49,8 +58,11 @@ static int open_hook(struct sheaf_context *context, void **local)
     const struct command_setup *setup = sheaf_shared(context);
     const struct job *job = setup->job;
     struct command_template *command = NULL;
+    struct command_template *merge = NULL;
     struct sheaf_error error;
     if (job->command.text != NULL && job_command_parse(job, &command, &error) != 0)
+        return sheaf_fail(context, "%s", error.text);
+    if (job->command.merge_text != NULL && job_command_parse_merge(job, &merge, &error) != 0)
         return sheaf_fail(context, "%s", error.text);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return sheaf_fail(context, "cannot become a subreaper: %s", strerror(errno));
@@ -63,8 +75,12 @@ static int open_hook(struct sheaf_context *context, void **local)
     struct command_runner *runner = memory_allocate_zeroed(1, sizeof *runner);
     runner->setup = setup;
     runner->command = command;
+    runner->merge = merge;
+    runner->memory_bytes_max = process_memory_limit(job->limits.task_memory_bytes);
     runner->environment = command_environment_create(&surroundings);
     job_command_values_init(&runner->values, job);
+    job_command_values_init_merge(&runner->merge_values, job);
+    runner->outputs = command_outputs_create(job, setup->run_dir, setup->staging_note);
     if (gethostname(runner->host, sizeof runner->host - 1) != 0)
         strcpy(runner->host, "unknown-host");
     *local = runner;
@@ -76,8 +92,11 @@ static void close_hook(struct sheaf_context *context, void *local)
     (void)context;
     struct command_runner *runner = local;
     command_template_destroy(runner->command);
+    command_template_destroy(runner->merge);
     job_command_values_close(&runner->values);
+    job_command_values_close(&runner->merge_values);
     command_words_close(&runner->words);
+    command_outputs_destroy(runner->outputs);
     command_environment_destroy(runner->environment);
     command_process_close(&runner->process);
     byte_writer_close(&runner->head);
@@ -88,13 +107,16 @@ static void close_hook(struct sheaf_context *context, void *local)
 
 /* ---- before ---- */
 
+/* *cause is that of an error. */
 static int fill_template(struct command_runner *runner, const struct sheaf_task *task,
-                         struct sheaf_error *error)
+                         enum cause *cause, struct sheaf_error *error)
 {
     char index[24];
     struct command_value input = {task->input.data, task->input.size};
     const struct job *job = runner->setup->job;
-    if (job->split.kind == SPLIT_RANGE) {
+    if (job->command.is_piped) {
+        input = (struct command_value){NULL, 0};
+    } else if (job->split.kind == SPLIT_RANGE) {
         input.size = (size_t)snprintf(index, sizeof index, "%" PRIu64, task->index);
         input.data = index;
     }
@@ -107,6 +129,11 @@ static int fill_template(struct command_runner *runner, const struct sheaf_task 
         .task_number = task->index + 1,
         .slot_number = runner->setup->slot_number,
     };
+    *cause = CAUSE_OUTPUT;
+    code = command_outputs_begin(runner->outputs, task->index, &values, &runner->values, error);
+    if (code != 0)
+        return code;
+    *cause = CAUSE_INPUT;
     return command_template_fill(runner->command, &values, &runner->words, error);
 }
 
@@ -191,6 +218,12 @@ static bool judge(const struct command_runner *runner, char text[TEXT_BYTES],
                  "it wrote more than %d MiB to its standard output: let it write to a file",
                  COMMAND_OUT_BYTES_MAX >> 20);
         return false;
+    case COMMAND_USED_TOO_MUCH_MEMORY:
+        failure->cause = CAUSE_MEMORY;
+        failure->detail = SIGKILL;
+        snprintf(text, TEXT_BYTES, "its processes together had more than %llu MiB",
+                 (unsigned long long)(runner->memory_bytes_max >> 20));
+        return false;
     case COMMAND_ENDED:
         break;
     }
@@ -228,10 +261,8 @@ static struct command_record record_of(const struct command_runner *runner,
 }
 
 /* The command in words that can be typed: for the log. The caller owns the string. */
-static char *type_command(const struct command_runner *runner)
+static char *type_words(const struct command_runner *runner)
 {
-    if (runner->command == NULL)
-        return memory_copy_string((const char *)runner->line.data);
     const struct command_words *words = &runner->words;
     int count = 0;
     char **typed =
@@ -249,9 +280,21 @@ static char *type_command(const struct command_runner *runner)
     return line;
 }
 
-static int emit(struct sheaf_context *context, struct command_runner *runner,
-                const struct command_record *record)
+static char *type_command(const struct command_runner *runner)
 {
+    return runner->command != NULL ? type_words(runner)
+                                   : memory_copy_string((const char *)runner->line.data);
+}
+
+/* Where results are merged nobody will ask for what one task wrote to its standard error: the log
+ * of the slot keeps it. */
+static int emit(struct sheaf_context *context, struct command_runner *runner,
+                struct command_record *record)
+{
+    if (runner->merge != NULL) {
+        fwrite(record->err, 1, record->err_bytes, stderr);
+        record->err_bytes = 0;
+    }
     byte_writer_clear(&runner->head);
     command_record_put_head(record, &runner->head);
     int status = sheaf_emit(context, runner->head.data, runner->head.size);
@@ -284,27 +327,35 @@ static void forget_large_buffers(struct command_runner *runner)
         byte_writer_close(&runner->process.err);
 }
 
-static int run_hook(struct sheaf_context *context, const struct sheaf_task *task)
+/* Runs what stands in `words`. */
+static void execute(struct command_runner *runner, uint64_t task, int input, size_t out_bytes_max)
 {
-    struct command_runner *runner = sheaf_local(context);
-    struct sheaf_error error;
-    int code = runner->command != NULL ? fill_template(runner, task, &error)
-                                       : fill_line(runner, task, &error);
-    if (code != 0)
-        return context_fail(context,
-                            &(struct attempt_failure){.cause = CAUSE_INPUT, .text = error.text});
+    const struct job_limits *limits = &runner->setup->job->limits;
     point_to_arguments(runner);
     const struct command_process_options options = {
         .arguments = runner->arguments,
-        .environment = command_environment_of(runner->environment, task->index, &runner->words),
-        .timeout_ns = runner->setup->job->limits.task_timeout_ns,
-        .out_bytes_max = COMMAND_OUT_BYTES_MAX,
+        .environment = command_environment_of(runner->environment, task, &runner->words),
+        .input = input,
+        .timeout_ns = limits->task_timeout_ns,
+        .memory_bytes_max = runner->memory_bytes_max,
+        .memory_look_ms = limits->task_memory_bytes > 0 ? MEMORY_LOOK_MS : MEMORY_LOOK_MS_DEFAULT,
+        .out_bytes_max = out_bytes_max,
         .err_bytes_max = COMMAND_ERR_BYTES_MAX,
     };
     command_process_run(&runner->process, &options);
+}
+
+static int end_run(struct sheaf_context *context, struct command_runner *runner,
+                   const struct sheaf_task *task)
+{
     char text[TEXT_BYTES];
     struct attempt_failure failure;
+    struct sheaf_error error;
     bool is_success = judge(runner, text, &failure);
+    if (is_success && command_outputs_publish(runner->outputs, &error) != 0) {
+        is_success = false;
+        failure = (struct attempt_failure){.cause = CAUSE_OUTPUT, .text = error.text};
+    }
     char *typed = type_command(runner);
     struct command_record record = record_of(runner, task);
     record.command = typed;
@@ -320,23 +371,155 @@ int command_plugin_type(const struct command_setup *setup, const struct sheaf_ta
                         char **text, struct sheaf_error *error)
 {
     struct command_runner runner = {.setup = setup};
+    enum cause ignored;
     int code = 0;
+    runner.outputs = command_outputs_create_to_tell(setup->job);
     job_command_values_init(&runner.values, setup->job);
     if (setup->job->command.text != NULL)
         code = job_command_parse(setup->job, &runner.command, error);
     if (code == 0)
-        code = runner.command != NULL ? fill_template(&runner, task, error)
+        code = runner.command != NULL ? fill_template(&runner, task, &ignored, error)
                                       : fill_line(&runner, task, error);
     if (code == 0) {
         point_to_arguments(&runner);
         *text = type_command(&runner);
     }
+    command_outputs_destroy(runner.outputs);
     command_template_destroy(runner.command);
     job_command_values_close(&runner.values);
     command_words_close(&runner.words);
     byte_writer_close(&runner.line);
     free(runner.arguments);
     return code;
+}
+
+static int run(struct sheaf_context *context, struct command_runner *runner,
+               const struct sheaf_task *task)
+{
+    struct sheaf_error error;
+    enum cause cause = CAUSE_INPUT;
+    int code = runner->command != NULL ? fill_template(runner, task, &cause, &error)
+                                       : fill_line(runner, task, &error);
+    if (code != 0)
+        return context_fail(context, &(struct attempt_failure){.cause = cause, .text = error.text});
+    int input = -1;
+    if (runner->setup->job->command.is_piped) {
+        input = memory_file_create(task->input.data, task->input.size);
+        if (input < 0)
+            return sheaf_fail(context, "no memory for the input of the command: %s",
+                              strerror(errno));
+    }
+    execute(runner, task->index, input, COMMAND_OUT_BYTES_MAX);
+    if (input >= 0)
+        close(input);
+    return end_run(context, runner, task);
+}
+
+static int run_hook(struct sheaf_context *context, const struct sheaf_task *task)
+{
+    struct command_runner *runner = sheaf_local(context);
+    int status = run(context, runner, task);
+    command_outputs_end(runner->outputs);
+    return status;
+}
+
+/* ---- merging ---- */
+
+enum { SIDE_PATH_BYTES = 32 };
+
+/* One of the two results, as a file that the merge command can open. */
+struct merge_side {
+    int descriptor;
+    char path[SIDE_PATH_BYTES];
+};
+
+static bool open_side(struct merge_side *side, const struct command_record *record)
+{
+    side->descriptor = memory_file_create_inherited(record->out, record->out_bytes);
+    snprintf(side->path, sizeof side->path, "/dev/fd/%d", side->descriptor);
+    return side->descriptor >= 0;
+}
+
+static void close_side(struct merge_side *side)
+{
+    if (side->descriptor >= 0)
+        close(side->descriptor);
+}
+
+static int fill_merge(struct command_runner *runner, const struct merge_side sides[JOB_MERGE_SIDES],
+                      uint64_t task, struct sheaf_error *error)
+{
+    for (size_t i = 0; i < JOB_MERGE_SIDES; i++)
+        runner->merge_values.items[i] =
+            (struct command_value){sides[i].path, strlen(sides[i].path)};
+    const struct command_values values = {
+        .named = runner->merge_values.items,
+        .task_number = task + 1,
+        .slot_number = runner->setup->slot_number,
+    };
+    return command_template_fill(runner->merge, &values, &runner->words, error);
+}
+
+/* Says that it was not a task's own command. */
+static int fail_merge(struct sheaf_context *context, const struct attempt_failure *failure)
+{
+    const char *text = failure->text;
+    int detail = failure->detail;
+    if (failure->cause == CAUSE_EXIT)
+        return sheaf_fail(context, "the merge command exited with status %d: %s", detail, text);
+    if (failure->cause == CAUSE_SIGNAL)
+        return sheaf_fail(context, "the merge command was killed by signal %d: %s", detail, text);
+    return sheaf_fail(context, "the merge command: %s: %s", cause_text(failure->cause), text);
+}
+
+static int end_merge(struct sheaf_context *context, struct command_runner *runner, uint64_t task)
+{
+    char text[TEXT_BYTES];
+    struct attempt_failure failure;
+    bool is_success = judge(runner, text, &failure);
+    int status;
+    if (is_success) {
+        char *typed = type_words(runner);
+        struct command_record record = record_of(runner, &(struct sheaf_task){.index = task});
+        record.command = typed;
+        record.command_bytes = strnlen(typed, COMMAND_RECORD_TEXT_BYTES_MAX);
+        status = emit(context, runner, &record);
+        free(typed);
+    } else {
+        fwrite(runner->process.err.data, 1, runner->process.err.size, stderr);
+        status = fail_merge(context, &failure);
+    }
+    forget_large_buffers(runner);
+    return status;
+}
+
+static int merge_hook(struct sheaf_context *context, struct sheaf_bytes left,
+                      struct sheaf_bytes right)
+{
+    struct command_runner *runner = sheaf_local(context);
+    struct byte_reader readers[] = {byte_reader_of(left.data, left.size),
+                                    byte_reader_of(right.data, right.size)};
+    struct command_record records[JOB_MERGE_SIDES];
+    struct merge_side sides[JOB_MERGE_SIDES] = {{.descriptor = -1}, {.descriptor = -1}};
+    struct sheaf_error error;
+    int status = 0;
+    for (size_t i = 0; i < JOB_MERGE_SIDES; i++)
+        if (!command_record_get(&readers[i], &records[i]))
+            return sheaf_fail(context, "a result to be merged makes no sense");
+    for (size_t i = 0; status == 0 && i < JOB_MERGE_SIDES; i++)
+        if (!open_side(&sides[i], &records[i]))
+            status =
+                sheaf_fail(context, "no memory for a result to be merged: %s", strerror(errno));
+    uint64_t task = records[JOB_MERGE_LEFT].task;
+    if (status == 0 && fill_merge(runner, sides, task, &error) != 0)
+        status = sheaf_fail(context, "%s", error.text);
+    if (status == 0) {
+        execute(runner, task, -1, COMMAND_MERGED_BYTES_MAX);
+        status = end_merge(context, runner, task);
+    }
+    for (size_t i = 0; i < JOB_MERGE_SIDES; i++)
+        close_side(&sides[i]);
+    return status;
 }
 
 const struct sheaf_plugin *command_plugin_table(void)
@@ -347,6 +530,7 @@ const struct sheaf_plugin *command_plugin_table(void)
         .open = open_hook,
         .close = close_hook,
         .run = run_hook,
+        .merge = merge_hook,
     };
     return &table;
 }

@@ -8,9 +8,10 @@
 #include <sys/types.h>
 
 enum {
-    COMMAND_OUT_BYTES_MAX = 128 << 20, /* of one task's standard output: more fails it */
-    COMMAND_ERR_BYTES_MAX = 1 << 20,   /* of its standard error: the first and last halves */
-    COMMAND_TIMEOUT_SLACK_MS = 10000,  /* for the hooks to end a command by themselves */
+    COMMAND_OUT_BYTES_MAX = 128 << 20,    /* of one task's standard output: more fails it */
+    COMMAND_MERGED_BYTES_MAX = 511 << 20, /* of a merge command's: a result has a limit, too */
+    COMMAND_ERR_BYTES_MAX = 1 << 20,      /* of its standard error: the first and last halves */
+    COMMAND_TIMEOUT_SLACK_MS = 10000,     /* for the hooks to end a command by themselves */
 };
 
 /* What the hooks find in sheaf_shared. Borrows, for as long as the executor lives. */
@@ -18,6 +19,7 @@ struct command_setup {
     const struct job *job;
     const char *run_dir; /* NULL: none */
     pid_t spawner;       /* names files, together with the slot */
+    char *staging_note;  /* of the slot (staging.h); NULL: none */
     uint32_t slot;
     uint32_t slot_number; /* on its host, from 1 */
 };
@@ -26,7 +28,8 @@ struct command_setup {
 int command_plugin_type(const struct command_setup *setup, const struct sheaf_task *task,
                         char **text, struct sheaf_error *error);
 
-/* Borrows a static. `run` emits a command_record. */
+/* Borrows a static. `run` and `merge` emit a command_record; `merge` is there, but only called for
+ * a job that has a merge command. */
 const struct sheaf_plugin *command_plugin_table(void);
 
 #endif

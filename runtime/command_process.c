@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "process_children.h"
+#include "process_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,8 +42,9 @@ static void become(struct start *start)
 {
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() == start->parent && dup2(start->out, STDOUT_FILENO) >= 0 &&
-        dup2(start->err, STDERR_FILENO) >= 0)
+    int input = start->options->input;
+    if (getppid() == start->parent && (input < 0 || dup2(input, STDIN_FILENO) >= 0) &&
+        dup2(start->out, STDOUT_FILENO) >= 0 && dup2(start->err, STDERR_FILENO) >= 0)
         execvpe(start->options->arguments[0], start->options->arguments,
                 start->options->environment);
     start->failure = errno;
@@ -81,7 +83,7 @@ static bool start(struct command_process *command, const struct command_process_
     int out[2];
     int err[2];
     struct start start = {.options = options, .parent = getpid()};
-    command->start_ns = clock_monotonic_ns();
+    command->start_ns = command->memory_looked_ns = clock_monotonic_ns();
     command->start_unix_ns = clock_wall_ns();
     if (make_pipe(out) != 0) {
         command->start_errno = errno;
@@ -239,6 +241,24 @@ static int watch_time(struct command_process *command,
     return left_ms < INT32_MAX ? (int)left_ms : INT32_MAX;
 }
 
+/* Milliseconds until memory wants to be looked at again. All that the command has started is among
+ * our descendants, however often it has forked: we are its subreaper. */
+static int watch_memory(struct command_process *command,
+                        const struct command_process_options *options)
+{
+    uint64_t interval_ns = options->memory_look_ms * NS_PER_MS;
+    uint64_t elapsed_ns = clock_monotonic_ns() - command->memory_looked_ns;
+    if (elapsed_ns < interval_ns)
+        return (int)((interval_ns - elapsed_ns) / NS_PER_MS) + 1;
+    if (command->end == COMMAND_ENDED &&
+        process_memory_of_descendants(getpid()) > options->memory_bytes_max) {
+        command->end = COMMAND_USED_TOO_MUCH_MEMORY;
+        kill(-command->process, SIGKILL);
+    }
+    command->memory_looked_ns = clock_monotonic_ns();
+    return (int)options->memory_look_ms;
+}
+
 static void wait_for_end(struct command_process *command,
                          const struct command_process_options *options)
 {
@@ -249,7 +269,10 @@ static void wait_for_end(struct command_process *command,
             {.fd = command->err_pipe, .events = POLLIN},
         };
         int patience_ms = watch_time(command, options);
-        if (command->ended < 0 && (patience_ms < 0 || patience_ms > POLL_MS_WITHOUT_PIDFD))
+        int memory_ms = watch_memory(command, options);
+        if (patience_ms < 0 || patience_ms > memory_ms)
+            patience_ms = memory_ms;
+        if (command->ended < 0 && patience_ms > POLL_MS_WITHOUT_PIDFD)
             patience_ms = POLL_MS_WITHOUT_PIDFD;
         int ready = poll(ends, ENDS, patience_ms);
         if (ready < 0)

@@ -12,11 +12,14 @@
 
 /* Borrows. */
 struct command_process_options {
-    char *const *arguments;   /* arguments[0] is looked for in $PATH; ends with NULL */
-    char *const *environment; /* ends with NULL */
-    uint64_t timeout_ns;      /* then SIGTERM, and SIGKILL after COMMAND_TERM_MS; 0: none */
-    size_t out_bytes_max;     /* more ends it */
-    size_t err_bytes_max;     /* more is passed over, but for the last part */
+    char *const *arguments;    /* arguments[0] is looked for in $PATH; ends with NULL */
+    char *const *environment;  /* ends with NULL */
+    int input;                 /* its standard input; -1: that of this process */
+    uint64_t timeout_ns;       /* then SIGTERM, and SIGKILL after COMMAND_TERM_MS; 0: none */
+    uint64_t memory_bytes_max; /* of it and all that it starts, together; more ends it */
+    uint32_t memory_look_ms;   /* how often that is looked at */
+    size_t out_bytes_max;      /* more ends it */
+    size_t err_bytes_max;      /* more is passed over, but for the last part */
 };
 
 enum { COMMAND_TERM_MS = 1000 };
@@ -26,6 +29,7 @@ enum command_end {
     COMMAND_NOT_STARTED, /* see `start_errno` */
     COMMAND_TIMED_OUT,
     COMMAND_WROTE_TOO_MUCH,
+    COMMAND_USED_TOO_MUCH_MEMORY,
 };
 
 /* All zero is valid; keep it from one command to the next. Owns the writers. */
@@ -46,6 +50,7 @@ struct command_process {
     int err_pipe;
     int ended; /* a pidfd */
     uint64_t start_ns;
+    uint64_t memory_looked_ns;
     bool was_warned; /* by SIGTERM */
 };
 

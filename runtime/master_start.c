@@ -14,6 +14,7 @@
 
 static int probe(const struct job *job, struct plugin_hooks *hooks, struct sheaf_error *error)
 {
+    hooks->has_merge = job->command.merge_text != NULL;
     if (job->command.is_there)
         return 0;
     int code = plugin_probe(job->plugin_path, hooks, error);

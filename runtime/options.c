@@ -18,6 +18,7 @@ enum option_form {
     OPTION_TEXT,
     OPTION_PARAMETER,
     OPTION_INPUT,
+    OPTION_OUTPUT_FILE,
     OPTION_ARRAY_ENV, /* its argument may be left out */
     OPTION_MPI_WORD,
     OPTION_COUNT_32,
@@ -62,6 +63,14 @@ static const struct option_entry option_table[] = {
            0, 0, 0),
     OPTION(FLAG, '0', "null", NULL, "inputs of a list end with NUL, not with a newline",
            AT(is_nul_ended), 0, 0),
+    OPTION(FLAG, 0, "pipe", NULL, "feed it blocks of lines of its input on standard input",
+           AT(is_piped), 0, 0),
+    OPTION(SIZE, 0, "block", "SIZE", "most bytes of a block, unless a line is longer (1M)",
+           AT(block_bytes), 1, SPLIT_BLOCK_BYTES_MAX),
+    OPTION(TEXT, 0, "merge-command", "TEXT", "join two results by it: {left} {right} to its stdout",
+           AT(merge_command), 0, 0),
+    OPTION(OUTPUT_FILE, 0, "output-file", "PATH",
+           "a file that each task writes, as {out1}, {out2}, ...; repeat", 0, 0, 0),
     OPTION(ARRAY_ENV, 0, "array-env", "FIRST",
            "set SLURM_ARRAY_TASK_ID and its like, from FIRST (0)", 0, 0, UINT64_C(1) << 62),
     OPTION(PARAMETER, 'p', "param", "NAME=VALUE", "set a parameter of the job; repeat for more", 0,
@@ -257,6 +266,9 @@ static int set_option(struct run_options *options, const struct option_entry *en
     case OPTION_INPUT:
         add_text(&options->inputs, &options->input_count, text);
         return 0;
+    case OPTION_OUTPUT_FILE:
+        add_text(&options->output_files, &options->output_file_count, text);
+        return 0;
     case OPTION_ARRAY_ENV:
         options->has_array_env = true;
         return text != NULL ? parse_number(entry, text, &options->array_first, error) : 0;
@@ -325,6 +337,12 @@ static int check(const struct run_options *options, struct sheaf_error *error)
     if (options->only != NULL && task_list_parse(options->only, &tasks, &list_error) != 0)
         return usage(error, "--only: ", list_error.text);
     task_list_close(&tasks);
+    if (options->command == NULL && options->is_piped)
+        return usage(error, "--pipe belongs to --command (in a job file: `pipe: true`)", "");
+    if (options->block_bytes != 0 && !options->is_piped)
+        return usage(error, "--block belongs to --pipe", "");
+    if (options->is_piped && options->is_nul_ended)
+        return usage(error, "--pipe cuts at line ends, so --null is of no use with it", "");
     if (options->host != NULL && options->hostfile != NULL)
         return usage(error, "give the hosts by --host or by --hostfile, not both", "");
     return 0;
@@ -372,9 +390,11 @@ void options_close(struct run_options *options)
 {
     free(options->parameters);
     free(options->inputs);
+    free(options->output_files);
     free(options->mpi_options);
     options->parameters = NULL;
     options->inputs = NULL;
+    options->output_files = NULL;
     options->mpi_options = NULL;
 }
 

@@ -12,7 +12,12 @@ struct run_options {
     const char *command;  /* NULL = as the job says */
     const char **inputs;  /* patterns of the command's input files */
     size_t input_count;
-    bool is_nul_ended; /* the items of a list end with NUL instead of newline */
+    bool is_nul_ended;    /* the items of a list end with NUL instead of newline */
+    bool is_piped;        /* the input is text, cut into blocks for the command's standard input */
+    uint64_t block_bytes; /* 0: the default */
+    const char *merge_command; /* NULL = as the job says */
+    const char **output_files; /* that each task writes; none: as the job says */
+    size_t output_file_count;
     bool has_array_env;
     uint64_t array_first;
     const char *dir;         /* NULL = NAME.sheaf in the working directory */

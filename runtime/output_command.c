@@ -303,6 +303,11 @@ static int print_all(struct run_view *view, const char *journal, struct sheaf_er
     const struct task_list *tasks = &view->options->tasks;
     const struct fact_job_accepted *job = state_job(view->state);
     uint64_t task_count = job != NULL ? job->task_count : 0;
+    if (job != NULL && job->has_merge && !view->options->is_failed)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "the results of this job were merged, so what each task wrote is "
+                               "not kept; --failed prints what failed attempts wrote, and the "
+                               "folder logs has what others wrote to standard error");
     if (view->options->is_log)
         job_log_begin(stdout);
     if (tasks->count == 0)

@@ -1,14 +1,18 @@
 /* process_memory.c - reads /proc and the control group's limit. */
 #include "process_memory.h"
 
+#include "../scheduler/memory.h"
+
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, MEMORY_PERCENT_DEFAULT = 90, DESCENDANTS_MAX = 4096 };
 
 int process_memory_open(pid_t pid)
 {
@@ -30,6 +34,77 @@ uint64_t process_memory_resident(int descriptor)
     if (sscanf(text, "%*u %" SCNu64, &resident_pages) != 1)
         return 0;
     return resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- what a process has started ---- */
+
+struct descendants {
+    pid_t *processes;
+    size_t count;
+};
+
+/* The children of one thread: /proc/PID/task/TID/children, a list of numbers. */
+static void add_children_of_thread(struct descendants *found, pid_t process, const char *thread)
+{
+    char path[64 + NAME_MAX];
+    snprintf(path, sizeof path, "/proc/%ld/task/%s/children", (long)process, thread);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return;
+    int child;
+    while (found->count < DESCENDANTS_MAX && fscanf(file, "%d", &child) == 1)
+        found->processes[found->count++] = child;
+    fclose(file);
+}
+
+static void add_children(struct descendants *found, pid_t process)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/task", (long)process);
+    DIR *threads = opendir(path);
+    if (threads == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(threads)) != NULL;)
+        if (entry->d_name[0] != '.')
+            add_children_of_thread(found, process, entry->d_name);
+    closedir(threads);
+}
+
+static uint64_t own_bytes(pid_t process)
+{
+    char text[256];
+    uint64_t resident_pages;
+    uint64_t shared_pages;
+    int descriptor = process_memory_open(process);
+    ssize_t length = descriptor >= 0 ? pread(descriptor, text, sizeof text - 1, 0) : 0;
+    if (descriptor >= 0)
+        close(descriptor);
+    text[length > 0 ? length : 0] = '\0';
+    if (sscanf(text, "%*u %" SCNu64 " %" SCNu64, &resident_pages, &shared_pages) != 2 ||
+        shared_pages > resident_pages)
+        return 0;
+    return (resident_pages - shared_pages) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t process_memory_of_descendants(pid_t process)
+{
+    struct descendants found = {
+        .processes = memory_allocate_zeroed(DESCENDANTS_MAX, sizeof *found.processes)};
+    uint64_t bytes = 0;
+    add_children(&found, process);
+    for (size_t i = 0; i < found.count; i++) {
+        bytes += own_bytes(found.processes[i]);
+        add_children(&found, found.processes[i]);
+    }
+    free(found.processes);
+    return bytes;
+}
+
+/* ---- limits ---- */
+
+uint64_t process_memory_limit(uint64_t wanted_bytes)
+{
+    return wanted_bytes > 0 ? wanted_bytes : node_memory_bytes() / 100 * MEMORY_PERCENT_DEFAULT;
 }
 
 /* A limit file holds a number of bytes, or "max". */

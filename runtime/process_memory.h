@@ -10,6 +10,11 @@
 int process_memory_open(pid_t pid);
 /* Resident bytes; 0 when the process has ended. */
 uint64_t process_memory_resident(int descriptor);
+/* Bytes that the processes which `process` has started, and those which these have started, hold
+ * for themselves: what is shared with files or others is not counted. */
+uint64_t process_memory_of_descendants(pid_t process);
+/* The memory that a task may use: what its job says, or, for 0, most of the node's. */
+uint64_t process_memory_limit(uint64_t wanted_bytes);
 /* The node's memory, or less where the control group of this process allows less. */
 uint64_t node_memory_bytes(void);
 

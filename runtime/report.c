@@ -147,6 +147,9 @@ static const char *remedy(enum cause cause)
         return "if tasks may use more memory, raise the limit (--memory, or `memory` of the job)";
     case CAUSE_INPUT:
         return "look whether the input files are still there and as they were";
+    case CAUSE_OUTPUT:
+        return "look whether the command writes the files that {out} names, and whether their "
+               "folders can be written and have space";
     case CAUSE_WORKER_LOST:
     case CAUSE_NODE_LOST:
         return "lost workers cost no task an attempt: nothing is to be done for the job; look at "

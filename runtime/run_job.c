@@ -65,6 +65,36 @@ static void override(struct job *job, const struct run_options *options)
     job->command.array_first = options->array_first;
 }
 
+static int set_merge_command(struct job *job, const char *text, struct sheaf_error *error)
+{
+    if (!job->command.is_there)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--merge-command belongs to commands; the plug-in of %s merges by "
+                               "its own function",
+                               job->source_path);
+    free(job->command.merge_text);
+    job->command.merge_text = memory_copy_string(text);
+    return 0;
+}
+
+static int set_output_files(struct job *job, const struct run_options *options,
+                            struct sheaf_error *error)
+{
+    struct job_command *command = &job->command;
+    if (!command->is_there)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--output-file belongs to commands, and %s has a plug-in",
+                               job->source_path);
+    for (size_t i = 0; i < command->output_count; i++)
+        free(command->outputs[i]);
+    free(command->outputs);
+    command->output_count = options->output_file_count;
+    command->outputs = memory_allocate_zeroed(command->output_count, sizeof *command->outputs);
+    for (size_t i = 0; i < command->output_count; i++)
+        command->outputs[i] = memory_copy_string(options->output_files[i]);
+    return 0;
+}
+
 char *run_job_name_of_input(const struct run_options *options)
 {
     return options->command != NULL ? job_command_line_name(options->command)
@@ -91,6 +121,9 @@ static int read_named(const struct run_options *options, struct job *job, struct
         .assignments = options->parameters,
         .assignment_count = options->parameter_count,
         .is_nul_ended = options->is_nul_ended,
+        .is_piped = options->is_piped,
+        .is_list_private = is_input_standard,
+        .block_bytes = options->block_bytes,
     };
     int code = job_read_command_line(&line, job, error);
     free(name);
@@ -107,6 +140,10 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
         code = job_set_tasks(&read, options->tasks, error);
     for (size_t i = 0; code == 0 && options->command == NULL && i < options->parameter_count; i++)
         code = job_set_parameter(&read, options->parameters[i], error);
+    if (code == 0 && options->merge_command != NULL)
+        code = set_merge_command(&read, options->merge_command, error);
+    if (code == 0 && options->output_file_count > 0)
+        code = set_output_files(&read, options, error);
     if (code == 0 && options->output != NULL)
         code = set_output(&read, options->output, error);
     if (code != 0) {

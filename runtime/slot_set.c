@@ -18,7 +18,6 @@
 #define NS_PER_MS ((uint64_t)1000000)
 
 enum {
-    MEMORY_PERCENT_DEFAULT = 90,
     WATCH_MS_MAX = 100,   /* between looks, when only the default limit applies */
     WATCH_MS_MEMORY = 20, /* when the job sets a memory limit */
     WATCHES_PER_TIMEOUT = 16,
@@ -72,9 +71,7 @@ static void set_limits(struct slot_group *group, const struct job *job)
     group->timeout_ns = limits->task_timeout_ns;
     if (job->command.is_there && group->timeout_ns > 0)
         group->timeout_ns += COMMAND_TIMEOUT_SLACK_MS * NS_PER_MS;
-    group->memory_bytes = limits->task_memory_bytes;
-    if (group->memory_bytes == 0)
-        group->memory_bytes = node_memory_bytes() / 100 * MEMORY_PERCENT_DEFAULT;
+    group->memory_bytes = process_memory_limit(limits->task_memory_bytes);
     group->watch_interval_ns = choose_watch_interval(limits);
 }
 

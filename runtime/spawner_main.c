@@ -15,6 +15,7 @@
 #include "process_children.h"
 #include "spawner.h"
 #include "spawner_setup.h"
+#include "staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,8 @@ struct spawner_process {
     size_t child_count;
     size_t child_capacity;
     uint32_t slots_seen; /* for the logs */
+    char **notes;        /* of each of these: what its executors have staged (staging.h) */
+    size_t note_capacity;
     uint64_t next_log_check_ns;
 };
 
@@ -295,6 +298,7 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
         .spawner = spawner->process,
         .slot = command->slot,
         .slot_number = command->place.number,
+        .staging_note = spawner->notes[command->slot],
     };
     bool has_commands = spawner->setup.job.command.is_there;
     const struct executor_options options = {
@@ -309,12 +313,31 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
     executor_main(&options);
 }
 
+/* Memory that executors of the slot share with each other and with us; it is theirs until the end.
+ * Without it nothing is cleaned up after an executor that was killed. */
+static char *make_note(const struct spawner_process *spawner)
+{
+    if (spawner->setup.job.command.output_count == 0)
+        return NULL;
+    void *note =
+        mmap(NULL, STAGING_NOTE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return note != MAP_FAILED ? note : NULL;
+}
+
+static void see_slot(struct spawner_process *spawner, uint32_t slot)
+{
+    void *notes = spawner->notes;
+    memory_grow(&notes, &spawner->note_capacity, (size_t)slot + 1, sizeof *spawner->notes);
+    spawner->notes = notes;
+    while (spawner->slots_seen <= slot)
+        spawner->notes[spawner->slots_seen++] = make_note(spawner);
+}
+
 static void handle_spawn(struct spawner_process *spawner, const struct spawner_command *command,
                          int memory)
 {
     struct spawner_event event = {.kind = SPAWNER_STARTED, .executor = command->executor};
-    if (command->slot >= spawner->slots_seen)
-        spawner->slots_seen = command->slot + 1;
+    see_slot(spawner, command->slot);
     fflush(NULL);
     event.process = fork();
     if (event.process == 0)
@@ -445,8 +468,11 @@ _Noreturn static void end(struct spawner_process *spawner, bool is_asked)
     wait_for_children(spawner, KILL_WAIT_MS);
     wait_for_orphans(spawner);
     executor_log_drop_empty(spawner->setup.run_dir, spawner->process, EXECUTOR_LOG_PREPARE);
-    for (uint32_t i = 0; i < spawner->slots_seen; i++)
+    for (uint32_t i = 0; i < spawner->slots_seen; i++) {
         executor_log_drop_empty(spawner->setup.run_dir, spawner->process, i);
+        if (spawner->notes[i] != NULL)
+            staging_sweep(spawner->notes[i]);
+    }
     _exit(0);
 }
 

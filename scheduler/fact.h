@@ -30,7 +30,8 @@ enum work {
     X(INPUT, "its input could not be read")                                                        \
     X(LIMIT, "a documented limit was exceeded")                                                    \
     X(NODE_LOST, "all workers of its node were lost")                                              \
-    X(NOT_RUN, "was not run: a task that it comes after failed")
+    X(NOT_RUN, "was not run: a task that it comes after failed")                                   \
+    X(OUTPUT, "could not write its output files")
 
 enum cause {
     CAUSE_NONE = 0,

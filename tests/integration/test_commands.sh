@@ -120,6 +120,33 @@ names_of_any_kind_pass_every_replacement_string()
     [ ! -e broken ] || fail "a name broke out into the shell"
 }
 
+# The same names as values of a grid, which hold no newline, and as names of output files.
+names_of_any_kind_pass_as_values_and_outputs()
+{
+    make_names
+    tr -d '\n,' <names.list >values.list
+    local values
+    values=$(tr '\0' ',' <values.list)
+    while IFS= read -rd '' name; do
+        printf '%s\0' "$name" "$name" "$name"
+    done <values.list >expected
+    run --command './echo_arguments {a} {1} {a}' --param "a=${values%,}" ||
+        { cat said && fail "failed without a shell" || return 1; }
+    cmp expected printed || fail "values are harmed without a shell" || return 1
+    run --command "printf '%s\\0' {1} \"{a}\" '{1}'" --param "a=${values%,}" ||
+        { cat said && fail "failed with a shell" || return 1; }
+    cmp expected printed || fail "values are harmed with a shell" || return 1
+    run --null --command 'printf %s {} >{out}' --output-file 'outputs/{/}' - <names.list ||
+        { cat said && fail "failed to write outputs" || return 1; }
+    [ "$(find outputs -type f -print0 | tr -dc '\0' | wc -c)" = 200 ] || fail "not all outputs" ||
+        return 1
+    while IFS= read -rd '' name; do
+        printf %s "$name" | cmp - "outputs/$name" || fail "an output is not named by its input" ||
+            return 1
+    done <names.list
+    [ ! -e broken ] || fail "a name broke out into the shell"
+}
+
 surroundings_are_told()
 {
     unset OMP_NUM_THREADS
@@ -187,6 +214,28 @@ END
     [ $? = 1 ] || { cat said && fail "exit status of the run" || return 1; }
     [ "$(grep -c 'error: task [01] ran longer than its time limit' said)" = 2 ] &&
         grep -q 'ended politely' said || { cat said && fail "not by the time limit" || return 1; }
+    nothing_is_left_of "sleep $word"
+}
+
+# In a process of another session, and in a few that are small each.
+memory_limit_counts_all_processes_of_a_command()
+{
+    local word=4848$$
+    cat >hog <<'HOG'
+#!/bin/sh
+{ head -c "$1" /dev/zero && sleep "$2"; } | tail -c "$1" | wc -c
+HOG
+    chmod +x hog
+    cat >tasks.txt <<TASKS
+setsid ./hog 100000000 $word & wait
+./hog 30000000 $word & ./hog 30000000 $word & ./hog 30000000 $word & wait
+./hog 30000000 0
+TASKS
+    run --memory 64M --attempts 1 --max-crashes 1 tasks.txt
+    [ $? = 1 ] || { cat said && fail "exit status of the run" || return 1; }
+    [ "$(grep -c 'error: task [01] used more memory than its limit' said)" = 2 ] ||
+        { cat said && fail "not by the memory limit" || return 1; }
+    grep -qx 30000000 "$dir/output.incomplete" || fail "the task that needs less" || return 1
     nothing_is_left_of "sleep $word"
 }
 
@@ -394,10 +443,12 @@ for name in \
     grid_is_full \
     job_file_has_a_command \
     names_of_any_kind_pass_every_replacement_string \
+    names_of_any_kind_pass_as_values_and_outputs \
     surroundings_are_told \
     failures_tell_how_a_command_ended \
     children_left_behind_are_ended \
     time_limit_ends_the_whole_group \
+    memory_limit_counts_all_processes_of_a_command \
     stopping_the_run_ends_its_commands \
     killed_executors_leave_no_command \
     output_has_a_limit_that_is_told \

@@ -86,6 +86,8 @@ expected=(
     '1 0 0 echo one 2 0 0 echo two 3 0 0 echo three '
     'one two three results/000000.out:one results/000001.out:two results/000002.out:three '
     '1 of 3 2 of 3 3 of 3 '
+    '3 '
+    'echo one echo three echo two '
     'a.out:2 b c.out:3 '
 )
 

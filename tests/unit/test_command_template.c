@@ -114,6 +114,36 @@ static void plain_lines_are_left_alone(void **state)
     command_words_close(&words);
 }
 
+static void input_strings_stay_where_the_input_is_on_standard_input(void **state)
+{
+    (void)state;
+    struct command_words words = {0};
+    bool uses_shell;
+    struct command_template_options options = options_for_input();
+    options.takes_input = false;
+    options.has_no_input = true;
+    fill("xargs -I {} echo {a} {#} {}", &options, value_of("i"), &words, &uses_shell);
+    assert_true(uses_shell);
+    assert_string_equal((char *)words.bytes.data + words.starts[2],
+                        "xargs -I {} echo \"${SHEAF_VALUE_1}\" ${SHEAF_VALUE_2} {}");
+    command_words_close(&words);
+}
+
+static void command_tells_which_names_it_uses(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"x {a} {#}", "x {a} | y {1}"};
+    struct command_template_options options = options_for_input();
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct command_template *command;
+        struct sheaf_error error = {0};
+        assert_int_equal(command_template_create(texts[i], &options, &command, &error), 0);
+        assert_true(command_template_uses(command, 0));
+        assert_false(command_template_uses(command, 1));
+        command_template_destroy(command);
+    }
+}
+
 static void shell_is_used_for_its_syntax_alone(void **state)
 {
     (void)state;
@@ -146,8 +176,11 @@ static void value_in_arithmetic_is_refused_and_a_number_is_not(void **state)
 {
     (void)state;
     const struct command_template_options options = options_for_input();
-    static const char *const refused[] = {"echo $(( {} + 1 ))", "echo $(({a}*2))", "(( {} )) && x",
-                                          "echo \"$(( {/} ))\""};
+    static const char *const refused[] = {
+        "echo $(( {} + 1 ))",  "echo $(({a}*2))",     "(( {} )) && x",
+        "echo \"$(( {/} ))\"", "[[ {} -eq 1 ]] && x", "if [[ -n $a && \"{/}\" -gt 1 ]]; then x; fi",
+        "echo $[ {} + 1 ]",    "let x={}; y",         "let 'x = {a}'",
+        "a[{}]=1; x",          "echo ${x:{}}",        "echo \"${x[{a}]}\""};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct command_template *command;
         struct sheaf_error error = {0};
@@ -157,7 +190,12 @@ static void value_in_arithmetic_is_refused_and_a_number_is_not(void **state)
     }
     assert_string_equal(see("echo $(( {#} + 1 )) {}", "x").text,
                         "/bin/sh|-c|echo $(( ${SHEAF_VALUE_1} + 1 )) \"${SHEAF_VALUE_2}\"");
-    assert_true(see("(cat {}); (echo {})", "x").uses_shell);
+    static const char *const fine[] = {
+        "(cat {}); (echo {})", "[[ -n $a ]] && x {}", "[ {} = 1 ] && x",
+        "echo ${x} {}",        "echo $[ 1 + 2 ] {}",  "let x=1; y {}",
+        "outlet {} | x",       "x '[[ ' {}",          "ls a[0-9] {}"};
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        assert_true(see(fine[i], "x").uses_shell);
 }
 
 static void nul_in_a_value_is_refused(void **state)
@@ -329,6 +367,8 @@ int main(void)
         cmocka_unit_test(unknown_braces_go_to_the_shell_as_they_are),
         cmocka_unit_test(input_is_added_where_the_command_does_not_say_where),
         cmocka_unit_test(plain_lines_are_left_alone),
+        cmocka_unit_test(input_strings_stay_where_the_input_is_on_standard_input),
+        cmocka_unit_test(command_tells_which_names_it_uses),
         cmocka_unit_test(shell_is_used_for_its_syntax_alone),
         cmocka_unit_test(empty_command_is_refused),
         cmocka_unit_test(value_in_arithmetic_is_refused_and_a_number_is_not),

@@ -179,7 +179,8 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
     assert_refused(&scratch, "plugin: p.so\nparametrs: {a: 1}\n",
                    "2: unknown key \"parametrs\" in the job; did you mean \"parameters\"?");
     assert_refused(&scratch, "plugin: p.so\nxyzzy: 1\n",
-                   "2: unknown key \"xyzzy\" in the job; it can have plugin, command, split, "
+                   "2: unknown key \"xyzzy\" in the job; it can have plugin, command, pipe, "
+                   "merge_command, outputs, split, "
                    "parameters, limits, ranges, resources, name, output, stages, tasks");
     assert_refused(&scratch, "plugin: p.so\nlimits:\n  attempts: 2\n  time_out: 3s\n",
                    "4: unknown key \"time_out\" in limits; did you mean \"timeout\"?");
@@ -188,7 +189,8 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
     assert_refused(&scratch, "plugin: p.so\nsplit: {lines: {files: [a], blocks: 1M}}\n",
                    "2: unknown key \"blocks\" in split.lines; did you mean \"block\"?");
     assert_refused(&scratch, "plugin: p.so\n<<: {range: 5}\n",
-                   "2: unknown key \"<<\" in the job; it can have plugin, command, split, "
+                   "2: unknown key \"<<\" in the job; it can have plugin, command, pipe, "
+                   "merge_command, outputs, split, "
                    "parameters, limits, ranges, resources, name, output, stages, tasks");
     scratch_remove(&scratch);
 }
@@ -326,6 +328,42 @@ static void text_that_is_no_job_is_named(void **state)
     scratch_remove(&scratch);
 }
 
+static void command_may_be_a_filter_and_merge(void **state)
+{
+    (void)state;
+    struct scratch scratch = given_folder();
+    scratch_write(&scratch, "a.txt", "a\n", 2);
+    struct job job = read_good(&scratch, "command: sort\npipe: true\nsplit: {lines: {files: a.txt, "
+                                         "block: 3}}\nmerge_command: sort -m {left} {right}\n");
+    assert_int_equal(job.split.kind, SPLIT_BLOCKS);
+    assert_int_equal(job.split.block_bytes, 3);
+    assert_true(job.command.is_piped);
+    assert_string_equal(job.command.merge_text, "sort -m {left} {right}");
+    assert_int_equal(job_check(&job, &error), 0);
+    job_close(&job);
+    job = read_good(&scratch, "command: sort\nsplit: {files: a.txt}\nmerge_command: cat {left}\n");
+    assert_int_equal(job_check(&job, &error), SHEAF_ERROR_JOB);
+    assert_non_null(strstr(error.text, "must read two results, {left} and {right}"));
+    job_close(&job);
+    job = read_good(&scratch, "command: x {out} {out2}\noutputs: [\"{.}.a\", \"{.}.b\"]\n"
+                              "split: {files: a.txt}\n");
+    assert_int_equal(job.command.output_count, 2);
+    assert_string_equal(job.command.outputs[1], "{.}.b");
+    assert_int_equal(job_check(&job, &error), 0);
+    job_close(&job);
+    assert_refused(&scratch, "command: x\noutputs: []\n",
+                   "2: outputs must be a list of paths with replacement strings, such as "
+                   "[\"{/.}.png\"], found a list");
+    assert_refused(&scratch, "command: sort\npipe: maybe\n",
+                   "2: pipe must be true or false, found \"maybe\"");
+    assert_refused(&scratch, "command: sort\npipe: true\nsplit: {files: a.txt}\n",
+                   "1: \"pipe: true\" needs text to cut into blocks; add \"split: {lines: {files: "
+                   "[FILES], block: 1M}}\"");
+    assert_refused(&scratch, "plugin: p.so\nmerge_command: x {left} {right}\n",
+                   "1: \"merge_command\" belongs to a command, and the job has a plug-in");
+    scratch_remove(&scratch);
+}
+
 static void empty_and_huge_files_are_refused(void **state)
 {
     (void)state;
@@ -437,6 +475,7 @@ int main(void)
         cmocka_unit_test(double_keys_are_named_with_both_lines),
         cmocka_unit_test(wrong_values_are_named),
         cmocka_unit_test(text_that_is_no_job_is_named),
+        cmocka_unit_test(command_may_be_a_filter_and_merge),
         cmocka_unit_test(empty_and_huge_files_are_refused),
         cmocka_unit_test(missing_job_and_folder_are_named),
         cmocka_unit_test(plugin_is_found_along_the_plugin_path),

@@ -170,6 +170,9 @@ static void wrong_command_lines_are_refused(void **state)
     assert_refused(given_words("a.yaml", "--fresh", "--force", NULL), "choose one");
     assert_refused(given_words("a.yaml", "--range-min", "5", "--range-max=4", NULL), "--range-min");
     assert_refused(given_words("a.yaml", "--host", "a", "--hostfile", "b", NULL), "not both");
+    assert_refused(given_words("a.yaml", "--pipe", NULL), "pipe: true");
+    assert_refused(given_words("-c", "x", "--block", "1M", "a", NULL), "--block belongs to --pipe");
+    assert_refused(given_words("-c", "x", "--pipe", "-0", "a", NULL), "--null is of no use");
     assert_refused(given_words("a.yaml", "-n", "0", NULL), "above 0");
     assert_refused(given_words("a.yaml", "-n", "-3", NULL), "--ranks");
     assert_refused(given_words("a.yaml", "--workers", "many", NULL), "many");

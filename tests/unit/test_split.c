@@ -115,6 +115,83 @@ static void blocks_of_any_size_hold_each_line_once(void **state)
     byte_writer_close(&text);
 }
 
+/* The blocks that BLOCKS or STORED_BLOCKS makes of the text, each ended by '|'. */
+static void assert_blocks(enum split_kind kind, uint64_t block_bytes, const char *text,
+                          const char *expected)
+{
+    struct given_files given;
+    given_patterns(&given, kind);
+    given.split.block_bytes = block_bytes;
+    scratch_write(&given.scratch, "text", text, strlen(text));
+    add_pattern(&given, "text");
+    struct split_walk *walk = walk_of(&given.split);
+    struct byte_writer seen = {0};
+    struct byte_writer scratch = {0};
+    struct byte_reader input;
+    uint64_t count = 0;
+    for (; split_walk_next(walk, &input, &error) == 1; count++) {
+        struct byte_reader bytes;
+        assert_int_equal(split_materialize(kind, input, &scratch, &bytes, &error), 0);
+        byte_writer_put(&seen, bytes.data, bytes.size);
+        byte_writer_put_u8(&seen, '|');
+    }
+    byte_writer_put_u8(&seen, '\0');
+    assert_string_equal((char *)seen.data, expected);
+    assert_int_equal(split_walk_task_count(walk), count);
+    split_walk_destroy(walk);
+    byte_writer_close(&seen);
+    byte_writer_close(&scratch);
+    scratch_remove(&given.scratch);
+}
+
+static void block_for_a_pipe_is_whole_lines_and_never_empty(void **state)
+{
+    (void)state;
+    static const enum split_kind kinds[] = {SPLIT_BLOCKS, SPLIT_STORED_BLOCKS};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        assert_blocks(kinds[i], 4, "a\nb\nc\n", "a\nb\n|c\n|");
+        assert_blocks(kinds[i], 5, "a\nb\nc\n", "a\nb\n|c\n|");
+        assert_blocks(kinds[i], 6, "a\nb\nc\n", "a\nb\nc\n|");
+        assert_blocks(kinds[i], 1, "a\n\nb", "a\n|\n|b|");
+        assert_blocks(kinds[i], 3, "a\nlong line\nb\nc\n", "a\n|long line\n|b\n|c\n|");
+        assert_blocks(kinds[i], 3, "no end at all", "no end at all|");
+        assert_blocks(kinds[i], 9, "", "");
+    }
+}
+
+/* Lines much longer than what the cutter looks at in one go. */
+static void long_line_is_a_block_for_a_pipe(void **state)
+{
+    (void)state;
+    enum { LINE = 100000, LINES = 5, BLOCK = 50000 };
+    struct given_files given;
+    given_patterns(&given, SPLIT_BLOCKS);
+    given.split.block_bytes = BLOCK;
+    struct byte_writer text = {0};
+    for (size_t i = 0; i < LINES; i++) {
+        size_t size = i % 2 == 0 ? LINE : 1;
+        memset(byte_writer_reserve(&text, size), 'a' + (int)i, size);
+        byte_writer_put_u8(&text, '\n');
+    }
+    scratch_write(&given.scratch, "text", text.data, text.size);
+    add_pattern(&given, "text");
+    struct split_walk *walk = walk_of(&given.split);
+    assert_int_equal(split_walk_task_count(walk), LINES);
+    struct byte_writer scratch = {0};
+    struct byte_reader input;
+    for (size_t i = 0; i < LINES; i++) {
+        struct byte_reader bytes;
+        assert_int_equal(split_walk_next(walk, &input, &error), 1);
+        assert_int_equal(split_materialize(SPLIT_BLOCKS, input, &scratch, &bytes, &error), 0);
+        assert_int_equal(bytes.size, i % 2 == 0 ? LINE + 1 : 2);
+        assert_int_equal(bytes.data[0], 'a' + i);
+    }
+    split_walk_destroy(walk);
+    byte_writer_close(&text);
+    byte_writer_close(&scratch);
+    scratch_remove(&given.scratch);
+}
+
 static void random_texts_hold_each_line_once(void **state)
 {
     (void)state;
@@ -414,6 +491,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_of_any_size_hold_each_line_once),
+        cmocka_unit_test(block_for_a_pipe_is_whole_lines_and_never_empty),
+        cmocka_unit_test(long_line_is_a_block_for_a_pipe),
         cmocka_unit_test(random_texts_hold_each_line_once),
         cmocka_unit_test(line_that_starts_in_a_block_belongs_to_it),
         cmocka_unit_test(long_line_is_read_to_its_end),

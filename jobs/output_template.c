@@ -1,0 +1,49 @@
+/* output_template.c - fills the values of a task into the path of an output file. */
+#include "output_template.h"
+
+#include "command_replacement.h"
+
+#include <string.h>
+
+int output_template_check(const char *text, const struct command_template_options *options,
+                          struct sheaf_error *error)
+{
+    bool is_varied = false;
+    for (const char *at = text; *at != '\0'; at++) {
+        struct found_replacement found = replacement_find(at, &options->names);
+        if (options->has_no_input && replacement_is_of_input(found.kind))
+            return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                                   "the output file \"%.200s\" has %.*s, and the input of the "
+                                   "command has no name: it is on standard input; use {#}",
+                                   text, (int)found.size_bytes, at);
+        is_varied |= found.kind != REPLACEMENT_NONE && found.kind != REPLACEMENT_SLOT_NUMBER;
+    }
+    if (is_varied)
+        return 0;
+    return sheaf_error_set(
+        error, SHEAF_ERROR_JOB,
+        "the output file \"%.200s\" is the same for each task: put a replacement "
+        "string into it, such as {/.} or {#}",
+        text);
+}
+
+int output_template_fill(const char *text, const struct command_template_options *options,
+                         const struct command_values *values, struct byte_writer *path,
+                         struct sheaf_error *error)
+{
+    size_t start = path->size;
+    while (*text != '\0') {
+        struct found_replacement found = replacement_find(text, &options->names);
+        if (found.kind == REPLACEMENT_NONE) {
+            byte_writer_put_u8(path, (uint8_t)*text++);
+            continue;
+        }
+        replacement_put(found, values, path);
+        text += found.size_bytes;
+    }
+    if (path->size > start && memchr(path->data + start, '\0', path->size - start) != NULL)
+        return sheaf_error_set(error, SHEAF_ERROR_INPUT,
+                               "a value holds a NUL byte, which no file name can");
+    byte_writer_put_u8(path, '\0');
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* staging.h - a folder beside output files, on their file system, where an attempt writes them
+ * first.
+ *
+ * In the folder of the targets lies `.sheaf-KEY`, which holds a folder for each attempt that runs,
+ * `TASK-HOST-PROCESS-N`, locked for as long as its process lives. What a process that was killed
+ * has left is removed by whoever comes next: the same slot, the end of the run, or another attempt
+ * at the task. */
+#ifndef SHEAF_STAGING_H
+#define SHEAF_STAGING_H
+
+#include "../scheduler/bytes.h"
+#include "../scheduler/error.h"
+
+#include <stdint.h>
+
+/* Names of what an executor has staged, for those that clean up after it: memory that it shares
+ * with the spawner. Paths ended by NUL, then an empty one. */
+enum { STAGING_NOTE_BYTES = 64 << 10 };
+
+/* All descriptors -1 is valid to close. Owns all. */
+struct staging {
+    char *folder; /* of the targets: never empty */
+    char *hidden; /* within it */
+    char *name;   /* within that: of this attempt */
+    int folder_descriptor;
+    int hidden_descriptor;
+    int descriptor; /* of the attempt's own */
+};
+
+struct staging_place {
+    const char *folder; /* made, with its parents, where it is missing */
+    uint32_t key;       /* of job and run */
+    uint64_t task;
+    char *note; /* NULL: nobody cleans up */
+};
+
+int staging_open(const struct staging_place *place, struct staging *staging,
+                 struct sheaf_error *error);
+/* Removes what is still there of it. */
+void staging_close(struct staging *staging);
+/* The path of a file in it; the caller owns it. */
+char *staging_path(const struct staging *staging, const char *name);
+/* Appends the names, each ended by NUL, of what attempts at the task have left whose processes have
+ * ended. */
+void staging_find_left(const struct staging *staging, uint64_t task, struct byte_writer *names);
+/* Removes a folder `name` of the hidden one with all that is in it. */
+void staging_remove(const struct staging *staging, const char *name);
+
+/* Removes all that the note names, whose process has ended, and empties the note. What an attempt
+ * has decided to move into its place (output_files.h) is left to the next attempt. */
+void staging_sweep(char *note);
+/* Empties the note, after all that it names was closed. */
+void staging_forget(char *note);
+
+/* Syncs a folder; 0, or -1 with errno. */
+int staging_sync(int descriptor);
+
+#endif
