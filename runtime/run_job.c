@@ -130,13 +130,38 @@ static int read_named(const struct run_options *options, struct job *job, struct
     return code;
 }
 
+/* What is said on the command line of one list of tasks cannot be of several. */
+static int check_stages(const struct run_options *options, struct sheaf_error *error)
+{
+    const struct {
+        const char *option;
+        bool is_given;
+    } for_one[] = {
+        {"--dry-run", options->is_dry},
+        {"--joblog", options->log_path != NULL},
+        {"--merge-command", options->merge_command != NULL},
+        {"--only", options->only != NULL},
+        {"--output-dir", options->output_dir != NULL},
+        {"--output-file", options->output_file_count > 0},
+    };
+    for (size_t i = 0; i < sizeof for_one / sizeof *for_one; i++)
+        if (for_one[i].is_given)
+            return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                                   "%s is for jobs that are one; this job has stages, each with "
+                                   "tasks of its own",
+                                   for_one[i].option);
+    return 0;
+}
+
 int run_job_read(const struct run_options *options, struct job *job, struct sheaf_error *error)
 {
     struct job read = {.name = NULL};
     int code = read_named(options, &read, error);
     if (code != 0)
         return code;
-    if (options->tasks != NULL)
+    if (read.plan != NULL)
+        code = check_stages(options, error);
+    if (code == 0 && options->tasks != NULL)
         code = job_set_tasks(&read, options->tasks, error);
     for (size_t i = 0; code == 0 && options->command == NULL && i < options->parameter_count; i++)
         code = job_set_parameter(&read, options->parameters[i], error);

@@ -99,6 +99,49 @@ pipeline_runs_under_plain_mpirun()
     same_bytes expected printed
 }
 
+stages_take_streams_and_output_files()
+{
+    seq 1000 >numbers
+    stages <<'END' || { cat said; return 1; }
+stages:
+  - name: odd
+    command: grep '[13579]$'
+    pipe: true
+    split: {lines: {files: numbers, block: 256}}
+  - name: sum
+    after: odd
+    command: awk '{ s += $1 } END { print s }'
+    pipe: true
+    merge_command: cat {left} {right} | awk '{ s += $1 } END { print s }'
+    split: {lines: {files: '{odd.result}', block: 256}}
+  - name: file
+    after: sum
+    command: 'cp {sum.result} {out}; echo {x}'
+    outputs: ['sum-{x}.txt']
+    split: {product: {x: [a, b]}}
+END
+    printed_is 'a\nb\n' || return 1
+    [ "$(cat sum-a.txt sum-b.txt)" = "$(printf '250000\n250000')" ] || fail "sum-a.txt is wrong"
+}
+
+what_is_for_one_list_of_tasks_is_refused()
+{
+    local option
+    cat >two.yaml <<'END'
+stages:
+  - {name: a, command: 'echo {x}', split: {product: {x: [1, 2]}}}
+  - {name: b, command: 'wc -l <{a.result}', after: a}
+END
+    for option in '--only 1' --dry-run '--joblog log' '--output-dir out'; do
+        # shellcheck disable=SC2086
+        "$sheaf" run two.yaml $option --dir "$work/two" >printed 2>said
+        [ $? = 2 ] || { cat said; fail "$option was taken"; return 1; }
+        grep -q -e "^sheaf: error: ${option% *} is for jobs that are one; " said ||
+            { cat said; return 1; }
+        [ ! -e two ] || { fail "$option made a run directory"; return 1; }
+    done
+}
+
 one_rank_runs_all_stages()
 {
     stages -n 1 <<'END' || { cat said; return 1; }
@@ -419,6 +462,8 @@ for behaviour in \
     pipeline_killed_at_ten_moments_gives_what_a_serial_run_gives \
     pipeline_runs_under_plain_mpirun \
     one_rank_runs_all_stages \
+    stages_take_streams_and_output_files \
+    what_is_for_one_list_of_tasks_is_refused \
     diamond_joins_its_sides \
     ready_stages_run_by_priority \
     outputs_of_several_last_stages_are_put_together \
