@@ -11,7 +11,8 @@ struct command_outputs;
 /* `note` as in staging.h. Keeps all. */
 struct command_outputs *command_outputs_create(const struct job *job, const char *run_dir,
                                                char *note);
-/* To tell the commands only: they name the files' own places, and nothing is made. Keeps the job. */
+/* To tell the commands only: they name the files' own places, and nothing is made. Keeps the job.
+ */
 struct command_outputs *command_outputs_create_to_tell(const struct job *job);
 void command_outputs_destroy(struct command_outputs *outputs);
 
