@@ -8,6 +8,7 @@
 #include "journal.h"
 #include "run_directory.h"
 #include "run_identity.h"
+#include "stage_list.h"
 #include "status.h"
 
 #include <getopt.h>
@@ -18,11 +19,13 @@
 
 enum { EVENTS_MAX = 12, EVENT_BYTES = 512, TIME_BYTES = 32 };
 
-static const char usage[] = "Usage: sheaf explain DIR --task I\n\n"
+static const char usage[] = "Usage: sheaf explain DIR [--stage NAME] --task I\n\n"
                             "Says what became of a task of the run in DIR, and why it waits.\n";
 
 struct explanation {
-    const char *dir;
+    const char *run_dir;
+    const char *stage; /* NULL: the job is one */
+    const char *dir;   /* of the stage, or of the run */
     uint64_t task;
     struct state *state;
     char *journal;
@@ -36,7 +39,8 @@ struct explanation {
 
 static int parse(int argc, char **argv, struct explanation *explanation, struct sheaf_error *error)
 {
-    static const struct option names[] = {{"task", required_argument, NULL, 't'},
+    static const struct option names[] = {{"stage", required_argument, NULL, 's'},
+                                          {"task", required_argument, NULL, 't'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     struct task_list tasks = {0};
@@ -46,6 +50,10 @@ static int parse(int argc, char **argv, struct explanation *explanation, struct 
     for (int name; code == 0 && (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (name == 'h')
             return 1;
+        if (name == 's') {
+            explanation->stage = optarg;
+            continue;
+        }
         if (name != 't')
             return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                    "%.100s is no option, or lacks its value (`sheaf explain "
@@ -61,7 +69,7 @@ static int parse(int argc, char **argv, struct explanation *explanation, struct 
     if (code == 0 && (!is_one || optind + 1 != argc))
         code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "name one run directory and one task: sheaf explain DIR --task 17");
-    explanation->dir = argv[optind];
+    explanation->run_dir = argv[optind];
     return code;
 }
 
@@ -97,7 +105,7 @@ static int read_run(struct explanation *explanation, struct sheaf_error *error)
     if (code == SHEAF_ERROR_NOT_FOUND)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE, "%s is not a run directory (NAME.sheaf)",
                                explanation->dir);
-    explanation->is_alive = run_directory_is_alive(explanation->dir);
+    explanation->is_alive = run_directory_is_alive(explanation->run_dir);
     explanation->journal = run_directory_join(explanation->dir, "journal");
     explanation->state = state_create();
     if (code == 0)
@@ -253,9 +261,45 @@ static void print_advice(const struct explanation *explanation)
     if (failed_outputs_find(explanation->failed, explanation->task) != NULL)
         printf("  - `sheaf output --failed --stderr --task %" PRIu64 " %s` prints what it wrote\n",
                explanation->task, explanation->dir);
+    if (range_set_contains(state_not_run(explanation->state), one)) {
+        printf(
+            "  - `sheaf run --retry-failed JOB` tries what failed before it again, and then it\n");
+        return;
+    }
     printf("  - `sheaf try JOB --task %" PRIu64 "` runs it here, alone\n"
            "  - `sheaf run --retry-failed --only %" PRIu64 " JOB` tries it again\n",
            explanation->task, explanation->task);
+}
+
+static int explain(void *context, const char *dir, const char *stage, struct sheaf_error *error)
+{
+    struct explanation *explanation = context;
+    (void)stage;
+    explanation->dir = dir;
+    int code = read_run(explanation, error);
+    if (code != 0)
+        return code;
+    printf("task       %" PRIu64 " of %s\n", explanation->task, dir);
+    print_state(explanation);
+    print_last_attempt(explanation);
+    print_events(explanation);
+    print_advice(explanation);
+    return 0;
+}
+
+static int check_stage(const struct explanation *explanation, struct sheaf_error *error)
+{
+    struct stage_list stages;
+    int code = stage_list_read(explanation->run_dir, &stages, error);
+    if (code != 0)
+        return code;
+    if (stages.count > 0 && explanation->stage == NULL)
+        code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "the job in %s has stages, each with tasks of its own: add --stage "
+                               "NAME (`sheaf status %s` lists them)",
+                               explanation->run_dir, explanation->run_dir);
+    stage_list_close(&stages);
+    return code;
 }
 
 int explain_command(int argc, char **argv)
@@ -268,16 +312,12 @@ int explain_command(int argc, char **argv)
         return 0;
     }
     if (code == 0)
-        code = read_run(&explanation, &error);
-    if (code == 0) {
-        printf("task       %" PRIu64 " of %s\n", explanation.task, explanation.dir);
-        print_state(&explanation);
-        print_last_attempt(&explanation);
-        print_events(&explanation);
-        print_advice(&explanation);
-    } else {
+        code = check_stage(&explanation, &error);
+    if (code == 0)
+        code =
+            stage_list_visit(explanation.run_dir, explanation.stage, explain, &explanation, &error);
+    if (code != 0)
         fprintf(stderr, "sheaf: error: %s\n", error.text);
-    }
     failed_outputs_close(explanation.failed);
     journal_view_close(explanation.view);
     state_destroy(explanation.state);

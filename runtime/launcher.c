@@ -379,9 +379,11 @@ static int run(struct launcher *launcher, struct launch_result *result, struct s
 static int conclude(struct launcher *launcher, const struct launch_result *result, int status)
 {
     progress_display_finish(&launcher->display);
-    if (status != 0 && status != EXIT_STOPPED && result->how == LAUNCH_ENDED &&
-        result->text[0] != '\0')
-        say(launcher, "error: %s", result->text);
+    bool has_text = result->how == LAUNCH_ENDED && result->text[0] != '\0';
+    /* The end of a run for some tasks tells more than that it has stopped. */
+    bool is_selection = status == EXIT_STOPPED && launcher->options->only != NULL && has_text;
+    if (status != 0 && has_text && !is_selection)
+        say(launcher, "%s%s", status == EXIT_STOPPED ? "" : "error: ", result->text);
     if (status == 0 && result->has_output) {
         struct sheaf_error error;
         char *output = run_directory_join(launcher->dir, "output");
@@ -392,9 +394,6 @@ static int conclude(struct launcher *launcher, const struct launch_result *resul
         free(output);
     }
     if (status == EXIT_STOPPED || (status == EXIT_CANNOT_GO_ON && launcher->was_started)) {
-        /* Only the end of a run for some tasks tells more than that it has stopped. */
-        bool is_selection =
-            status == EXIT_STOPPED && result->how == LAUNCH_ENDED && result->text[0] != '\0';
         char *line = command_line_to_continue(launcher->options->arguments,
                                               launcher->options->argument_count, is_selection);
         say(launcher, "%s. To %s: %s",

@@ -222,6 +222,7 @@ size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTE
                            (phase == PHASE_FINISHED && state_failed_task_count(report->state) > 0);
     if (has_ended_badly && count < REPORT_ADVICE_MAX)
         snprintf(advice[count++], REPORT_TEXT_BYTES,
-                 "the job is over: when its cause is mended, start it anew with --fresh");
+                 "the job is over: when its cause is mended, the same command with --retry-failed "
+                 "goes on with what failed");
     return count;
 }

@@ -41,20 +41,21 @@ bool status_state_find(const char *word, enum status_state *state)
     return false;
 }
 
-/* The number members, by name. */
+/* The number members, by name. Those that are not required are zero in most files. */
 static const struct {
     const char *name;
     size_t offset;
+    bool is_required;
 } status_numbers[] = {
-#define NUMBER(name)                                                                               \
+#define NUMBER(name, is_required)                                                                  \
     {                                                                                              \
-#name, offsetof(struct status, name)                                                       \
+#name, offsetof(struct status, name), is_required                                          \
     }
-    NUMBER(incarnation),        NUMBER(tasks_total),   NUMBER(tasks_done),
-    NUMBER(tasks_failed),       NUMBER(slots),         NUMBER(tasks_in_flight),
-    NUMBER(tasks_per_ks),       NUMBER(remaining_ms),  NUMBER(elapsed_ms),
-    NUMBER(written_unix_s),     NUMBER(stage_number),  NUMBER(stage_count),
-    NUMBER(stages_tasks_ended), NUMBER(tasks_not_run),
+    NUMBER(incarnation, true),     NUMBER(tasks_total, true),         NUMBER(tasks_done, true),
+    NUMBER(tasks_failed, true),    NUMBER(tasks_not_run, false),      NUMBER(slots, true),
+    NUMBER(tasks_in_flight, true), NUMBER(tasks_per_ks, true),        NUMBER(remaining_ms, true),
+    NUMBER(elapsed_ms, true),      NUMBER(written_unix_s, true),      NUMBER(stage_number, false),
+    NUMBER(stage_count, false),    NUMBER(stages_tasks_ended, false),
 #undef NUMBER
 };
 
@@ -114,6 +115,8 @@ static bool status_from_json(const json_t *json, struct status *status)
         return false;
     for (size_t i = 0; i < STATUS_NUMBERS; i++) {
         const json_t *number = json_object_get(json, status_numbers[i].name);
+        if (number == NULL && !status_numbers[i].is_required)
+            continue;
         if (!json_is_integer(number) || json_integer_value(number) < 0)
             return false;
         uint64_t value = (uint64_t)json_integer_value(number);

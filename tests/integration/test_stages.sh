@@ -454,6 +454,10 @@ END
         { cat shown; return 1; }
     "$sheaf" journal verify "$dir" >shown && grep -q '^stage b' shown || { cat shown; return 1; }
     "$sheaf" journal dump --stage b "$dir" >shown && [ -s shown ] || { cat shown; return 1; }
+    "$sheaf" explain "$dir" --task 0 >shown 2>&1
+    [ $? = 2 ] && grep -q 'add --stage NAME' shown || { cat shown; return 1; }
+    "$sheaf" explain "$dir" --stage a --task 0 >shown && grep -q '^state *done' shown ||
+        { cat shown; return 1; }
     "$sheaf" status --stage a --json "$dir" | grep -q '"tasks_done": 2' ||
         fail "the status of a stage is not shown"
 }
