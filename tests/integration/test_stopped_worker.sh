@@ -31,12 +31,14 @@ joined_twice()
 }
 
 # The only worker is stopped, again and again, while results larger than its window are under way:
-# most likely in the middle of one, of which the rest comes too late.
+# most likely in the middle of one, of which the rest comes too late. The job lasts until it is
+# released.
 worker_stopped_in_the_middle_of_a_result_goes_on()
 {
     local dir=$work/middle stop rank bytes=0
-    $sheaf run "$TEST_PLUGINS/large.so" --tasks 40 --param bytes=10000000 --workers 1 --slots 1 \
-        --range-max 1 --lost-after 2s --dir "$dir" --output "$work/large" 2>"$dir.said" &
+    $sheaf run "$TEST_PLUGINS/large.so" --tasks 40 --param bytes=10000000 --param held=39 \
+        --param "release=$work/released" --workers 1 --slots 1 --range-max 1 --lost-after 2s \
+        --dir "$dir" --output "$work/large" 2>"$dir.said" &
     local launcher=$!
     for stop in 1 2 3; do
         bytes=$((bytes + 50000000))
@@ -46,6 +48,7 @@ worker_stopped_in_the_middle_of_a_result_goes_on()
         wait_for 60 lost_times "$dir.said" $stop || { cat "$dir.said"; fail "not lost"; return 1; }
         kill -CONT "$rank"
     done
+    touch "$work/released"
     wait $launcher || { cat "$dir.said"; fail "exit status $?"; return 1; }
     for index in $(seq 0 39); do
         head -c 10000000 /dev/zero | tr '\0' "\\$(printf %03o "$index")"
