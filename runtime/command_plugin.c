@@ -286,13 +286,19 @@ static char *type_command(const struct command_runner *runner)
                                    : memory_copy_string((const char *)runner->line.data);
 }
 
+static void log_error_output(const unsigned char *data, size_t size_bytes)
+{
+    if (size_bytes > 0)
+        fwrite(data, 1, size_bytes, stderr);
+}
+
 /* Where results are merged nobody will ask for what one task wrote to its standard error: the log
  * of the slot keeps it. */
 static int emit(struct sheaf_context *context, struct command_runner *runner,
                 struct command_record *record)
 {
     if (runner->merge != NULL) {
-        fwrite(record->err, 1, record->err_bytes, stderr);
+        log_error_output(record->err, record->err_bytes);
         record->err_bytes = 0;
     }
     byte_writer_clear(&runner->head);
@@ -486,7 +492,7 @@ static int end_merge(struct sheaf_context *context, struct command_runner *runne
         status = emit(context, runner, &record);
         free(typed);
     } else {
-        fwrite(runner->process.err.data, 1, runner->process.err.size, stderr);
+        log_error_output(runner->process.err.data, runner->process.err.size);
         status = fail_merge(context, &failure);
     }
     forget_large_buffers(runner);
