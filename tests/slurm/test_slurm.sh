@@ -84,7 +84,14 @@ write_prolog()
 {
     cat >"$slurm/prolog" <<'PROLOG'
 #!/bin/sh
-seconds=$(squeue -h -j "$SLURM_JOB_ID" -o %k | sed -n 's/^\([0-9]*\) s$/\1/p')
+# Without a comment it says "(null)"; nothing, as long as the controller has no time for it.
+tries=0
+until comment=$(squeue -h -j "$SLURM_JOB_ID" -o %k) && [ -n "$comment" ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || exit 1
+    sleep 0.2
+done
+seconds=$(echo "$comment" | sed -n 's/^\([0-9]*\) s$/\1/p')
 [ -z "$seconds" ] || scontrol update "JobId=$SLURM_JOB_ID" \
     "EndTime=$(date -d "$seconds seconds" +%Y-%m-%dT%H:%M:%S)" || exit 1
 PROLOG
