@@ -90,7 +90,7 @@ static void step(struct given *given, struct input input)
 
 void started(struct given *given, uint64_t incarnation)
 {
-    step(given, (struct input){.kind = INPUT_START, .as.start = {incarnation}});
+    step(given, (struct input){.kind = INPUT_START, .as.start = {.incarnation = incarnation}});
     expect_fact(given, FACT_RUN_STARTED);
 }
 
