@@ -142,17 +142,9 @@ static void decode_strings(struct byte_reader *reader, char ***strings, size_t *
         (*strings)[i] = byte_reader_get_string(reader);
 }
 
-static bool decode_flag(struct byte_reader *reader)
-{
-    uint8_t flag = byte_reader_get_u8(reader);
-    if (flag > 1)
-        reader->failed = true;
-    return flag == 1;
-}
-
 static char *decode_optional(struct byte_reader *reader)
 {
-    return decode_flag(reader) ? byte_reader_get_string(reader) : NULL;
+    return byte_reader_get_bool(reader) ? byte_reader_get_string(reader) : NULL;
 }
 
 static void decode_split(struct byte_reader *reader, struct split *split)
@@ -185,12 +177,12 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
     decoded.name = decode_optional(reader);
     decoded.source_path = decode_optional(reader);
     decoded.plugin_path = decode_optional(reader);
-    decoded.command.is_there = decode_flag(reader);
+    decoded.command.is_there = byte_reader_get_bool(reader);
     decoded.command.text = decode_optional(reader);
-    decoded.command.is_piped = decode_flag(reader);
+    decoded.command.is_piped = byte_reader_get_bool(reader);
     decoded.command.merge_text = decode_optional(reader);
     decode_strings(reader, &decoded.command.outputs, &decoded.command.output_count);
-    decoded.command.has_array_env = decode_flag(reader);
+    decoded.command.has_array_env = byte_reader_get_bool(reader);
     decoded.command.array_first = byte_reader_get_u64(reader);
     decoded.output_path = decode_optional(reader);
     decode_split(reader, &decoded.split);

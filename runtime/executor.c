@@ -2,6 +2,7 @@
 #include "executor.h"
 
 #include "../scheduler/check.h"
+#include "../scheduler/coding.h"
 #include "../scheduler/memory.h"
 #include "../scheduler/tree.h"
 #include "clock.h"
@@ -155,10 +156,8 @@ static int call_merges(void *argument)
     struct merge_call *call = argument;
     struct byte_reader *body = &call->executor->body;
     while (byte_reader_left(body) > 0) {
-        struct range range;
-        range.first = byte_reader_get_u64(body);
-        range.count = byte_reader_get_u64(body);
-        bool is_absent = byte_reader_get_u8(body) != 0;
+        struct range range = coding_get_range(body);
+        bool is_absent = byte_reader_get_bool(body);
         size_t size;
         const unsigned char *data = byte_reader_get_blob(body, &size);
         if (body->failed || !tree_is_node(range, call->executor->order.task_count)) {

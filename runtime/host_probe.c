@@ -3,7 +3,7 @@
 
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
-#include "command.h"
+#include "inquiry.h"
 
 #include <inttypes.h>
 #include <netdb.h>
@@ -130,22 +130,22 @@ static bool is_this_host(const void *context)
 }
 
 /* The last line that says anything. */
-static void explain(struct host *host, const struct command *command, uint64_t timeout_ns)
+static void explain(struct host *host, const struct inquiry *inquiry, uint64_t timeout_ns)
 {
-    const char *end = command->text + strlen(command->text);
-    while (end > command->text && strchr(" \t\r\n", end[-1]) != NULL)
+    const char *end = inquiry->text + strlen(inquiry->text);
+    while (end > inquiry->text && strchr(" \t\r\n", end[-1]) != NULL)
         end--;
     const char *begin = end;
-    while (begin > command->text && begin[-1] != '\n')
+    while (begin > inquiry->text && begin[-1] != '\n')
         begin--;
     if (end > begin)
         snprintf(host->reason, sizeof host->reason, "%.*s", (int)(end - begin), begin);
-    else if (!command->has_ended)
+    else if (!inquiry->has_ended)
         snprintf(host->reason, sizeof host->reason, "no answer within %" PRIu64 " s",
                  timeout_ns / SHEAF_NS_PER_S);
     else
-        snprintf(host->reason, sizeof host->reason, "%s ended with status %d", command->words[0],
-                 command->exit_status);
+        snprintf(host->reason, sizeof host->reason, "%s ended with status %d", inquiry->words[0],
+                 inquiry->exit_status);
 }
 
 void host_probe_all(struct host_list *list, const struct host_probe_options *options)
@@ -155,7 +155,7 @@ void host_probe_all(struct host_list *list, const struct host_probe_options *opt
     choose_agent(&agent, options);
     if (agent.count == 0 || list->count == 0)
         return;
-    struct command *commands = memory_allocate_zeroed(list->count, sizeof *commands);
+    struct inquiry *inquiries = memory_allocate_zeroed(list->count, sizeof *inquiries);
     const char **words = memory_allocate_zeroed(list->count, (agent.count + 3) * sizeof *words);
     char *texts = memory_allocate_zeroed(list->count, TEXT_BYTES);
     for (size_t i = 0; i < list->count; i++) {
@@ -163,26 +163,26 @@ void host_probe_all(struct host_list *list, const struct host_probe_options *opt
         memcpy(own, agent.words, agent.count * sizeof *own);
         own[agent.count] = list->hosts[i].name;
         own[agent.count + 1] = "true";
-        commands[i] = (struct command){.words = own,
-                                       .stream = STDERR_FILENO,
-                                       .is_needless = is_this_host,
-                                       .context = list->hosts[i].name,
-                                       .text = texts + i * TEXT_BYTES,
-                                       .text_bytes = TEXT_BYTES};
+        inquiries[i] = (struct inquiry){.words = own,
+                                        .stream = STDERR_FILENO,
+                                        .is_needless = is_this_host,
+                                        .context = list->hosts[i].name,
+                                        .text = texts + i * TEXT_BYTES,
+                                        .text_bytes = TEXT_BYTES};
     }
-    commands_run(commands, list->count, options->timeout_ns, options->stop);
+    inquiries_run(inquiries, list->count, options->timeout_ns, options->stop);
     for (size_t i = 0; i < list->count && !options->stop->is_asked; i++) {
         struct host *host = &list->hosts[i];
-        if (commands[i].start_errno != 0)
+        if (inquiries[i].start_errno != 0)
             continue; /* nothing was learned about it */
-        bool is_here = commands[i].has_ended && commands[i].exit_status == COMMAND_NEEDLESS;
-        bool has_answered = commands[i].has_ended && commands[i].exit_status == 0;
+        bool is_here = inquiries[i].has_ended && inquiries[i].exit_status == INQUIRY_NEEDLESS;
+        bool has_answered = inquiries[i].has_ended && inquiries[i].exit_status == 0;
         host->is_gone = !is_here && !has_answered;
         host->has_answered |= has_answered;
         if (host->is_gone)
-            explain(host, &commands[i], options->timeout_ns);
+            explain(host, &inquiries[i], options->timeout_ns);
     }
     free(texts);
     free(words);
-    free(commands);
+    free(inquiries);
 }

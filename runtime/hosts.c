@@ -3,7 +3,7 @@
 
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
-#include "command.h"
+#include "inquiry.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -108,10 +108,10 @@ static bool ask_slurm(const char *nodes, struct host_list *list)
 {
     const char *words[] = {"scontrol", "show", "hostnames", nodes, NULL};
     char *text = memory_allocate(SCONTROL_TEXT_BYTES);
-    struct command command = {
+    struct inquiry inquiry = {
         .words = words, .stream = STDOUT_FILENO, .text = text, .text_bytes = SCONTROL_TEXT_BYTES};
-    commands_run(&command, 1, SCONTROL_TIMEOUT_NS, NULL);
-    bool is_good = command.has_ended && command.exit_status == 0;
+    inquiries_run(&inquiry, 1, SCONTROL_TIMEOUT_NS, NULL);
+    bool is_good = inquiry.has_ended && inquiry.exit_status == 0;
     for (const char *name = text; is_good && *name != '\0';) {
         size_t size = strcspn(name, " \n");
         if (size > 0)

@@ -2,6 +2,7 @@
 #include "master_private.h"
 
 #include "../scheduler/check.h"
+#include "../scheduler/coding.h"
 #include "../scheduler/memory.h"
 
 #include <stdlib.h>
@@ -157,8 +158,7 @@ static bool gather_partials(struct master *master, const struct effect *effect,
         const struct partial *partial = state_find_partial(state, task);
         if (partial == NULL || partial->range.first >= end)
             break;
-        byte_writer_put_u64(body, partial->range.first);
-        byte_writer_put_u64(body, partial->range.count);
+        coding_put_range(body, partial->range);
         byte_writer_put_u8(body, partial->is_absent);
         byte_writer_put_u32(body, (uint32_t)partial->size_bytes);
         task = range_end(partial->range);

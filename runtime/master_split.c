@@ -129,7 +129,7 @@ static int need_writer(struct master *master, struct sheaf_error *error)
 static int add_batch(struct master *master, struct byte_reader *reader, struct sheaf_error *error)
 {
     uint64_t count = byte_reader_get_u64(reader);
-    bool has_input = byte_reader_get_u8(reader) != 0;
+    bool has_input = byte_reader_get_bool(reader);
     struct splitting *splitting = &master->splitting;
     if (count > SHEAF_TASKS_MAX - splitting->plain_count)
         return sheaf_error_set(error, SHEAF_ERROR_LIMIT, "split named more than 2^62 tasks");

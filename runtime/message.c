@@ -2,49 +2,10 @@
 #include "message.h"
 
 #include "../scheduler/check.h"
+#include "../scheduler/coding.h"
 #include "../scheduler/memory.h"
 
 #include <stdlib.h>
-
-static void put_range(struct byte_writer *writer, struct range range)
-{
-    byte_writer_put_u64(writer, range.first);
-    byte_writer_put_u64(writer, range.count);
-}
-
-static struct range get_range(struct byte_reader *reader)
-{
-    struct range range;
-    range.first = byte_reader_get_u64(reader);
-    range.count = byte_reader_get_u64(reader);
-    if (range.first > SHEAF_TASKS_MAX || range.count > SHEAF_TASKS_MAX)
-        reader->failed = true;
-    return range;
-}
-
-static bool get_bool(struct byte_reader *reader)
-{
-    uint8_t value = byte_reader_get_u8(reader);
-    if (value > 1)
-        reader->failed = true;
-    return value == 1;
-}
-
-static enum work get_work(struct byte_reader *reader)
-{
-    uint8_t value = byte_reader_get_u8(reader);
-    if (value < WORK_SPLIT || value > WORK_FINISH)
-        reader->failed = true;
-    return (enum work)value;
-}
-
-static enum cause get_cause(struct byte_reader *reader)
-{
-    uint8_t value = byte_reader_get_u8(reader);
-    if (value >= CAUSE_COUNT)
-        reader->failed = true;
-    return (enum cause)value;
-}
 
 static void encode_report(const struct message *message, struct byte_writer *writer)
 {
@@ -55,7 +16,7 @@ static void encode_report(const struct message *message, struct byte_writer *wri
     byte_writer_put_u32(writer, message->as.report.partial_count);
     for (uint32_t i = 0; i < message->as.report.partial_count; i++) {
         const struct partial *partial = &message->as.report.partials[i];
-        put_range(writer, partial->range);
+        coding_put_range(writer, partial->range);
         byte_writer_put_u64(writer, partial->offset_bytes);
         byte_writer_put_u64(writer, partial->size_bytes);
         byte_writer_put_u8(writer, partial->is_absent);
@@ -66,7 +27,7 @@ static void encode_report(const struct message *message, struct byte_writer *wri
 static void decode_report(struct byte_reader *reader, struct message *message)
 {
     message->as.report.assignment = byte_reader_get_u64(reader);
-    message->as.report.work = get_work(reader);
+    message->as.report.work = coding_get_work(reader);
     message->as.report.tasks_run = byte_reader_get_u64(reader);
     message->as.report.busy_ns = byte_reader_get_u64(reader);
     uint32_t count = byte_reader_get_u32(reader);
@@ -78,10 +39,10 @@ static void decode_report(struct byte_reader *reader, struct message *message)
     message->as.report.partials = memory_allocate_zeroed(count, sizeof(struct partial));
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         struct partial *partial = &message->as.report.partials[i];
-        partial->range = get_range(reader);
+        partial->range = coding_get_range(reader);
         partial->offset_bytes = byte_reader_get_u64(reader);
         partial->size_bytes = byte_reader_get_u64(reader);
-        partial->is_absent = get_bool(reader);
+        partial->is_absent = byte_reader_get_bool(reader);
     }
     message->as.report.payload = byte_reader_get_blob(reader, &message->as.report.payload_size);
     for (uint32_t i = 0; i < count; i++) {
@@ -96,7 +57,7 @@ static void encode_failed(const struct message *message, struct byte_writer *wri
 {
     byte_writer_put_u64(writer, message->as.failed.assignment);
     byte_writer_put_u8(writer, (uint8_t)message->as.failed.work);
-    put_range(writer, message->as.failed.range);
+    coding_put_range(writer, message->as.failed.range);
     byte_writer_put_u8(writer, (uint8_t)message->as.failed.cause);
     byte_writer_put_u32(writer, (uint32_t)message->as.failed.detail);
     byte_writer_put_u8(writer, message->as.failed.is_crash);
@@ -107,11 +68,11 @@ static void encode_failed(const struct message *message, struct byte_writer *wri
 static void decode_failed(struct byte_reader *reader, struct message *message)
 {
     message->as.failed.assignment = byte_reader_get_u64(reader);
-    message->as.failed.work = get_work(reader);
-    message->as.failed.range = get_range(reader);
-    message->as.failed.cause = get_cause(reader);
+    message->as.failed.work = coding_get_work(reader);
+    message->as.failed.range = coding_get_range(reader);
+    message->as.failed.cause = coding_get_cause(reader);
     message->as.failed.detail = (int32_t)byte_reader_get_u32(reader);
-    message->as.failed.is_crash = get_bool(reader);
+    message->as.failed.is_crash = byte_reader_get_bool(reader);
     message->as.failed.text =
         (const char *)byte_reader_get_blob(reader, &message->as.failed.text_size);
     message->as.failed.log =
@@ -131,8 +92,8 @@ static void encode_goodbye(const struct message *message, struct byte_writer *wr
 
 static void decode_goodbye(struct byte_reader *reader, struct message *message)
 {
-    message->as.goodbye.prepare_failed = get_bool(reader);
-    message->as.goodbye.cause = get_cause(reader);
+    message->as.goodbye.prepare_failed = byte_reader_get_bool(reader);
+    message->as.goodbye.cause = coding_get_cause(reader);
     message->as.goodbye.detail = (int32_t)byte_reader_get_u32(reader);
     message->as.goodbye.text =
         (const char *)byte_reader_get_blob(reader, &message->as.goodbye.text_size);
@@ -166,8 +127,8 @@ static void decode_welcome(struct byte_reader *reader, struct message *message)
         slot_place_decode(reader, &placement->slots[i]);
     message->as.welcome.lost_after_ns = byte_reader_get_u64(reader);
     message->as.welcome.window_bytes = byte_reader_get_u64(reader);
-    message->as.welcome.has_merge = get_bool(reader);
-    message->as.welcome.is_last = get_bool(reader);
+    message->as.welcome.has_merge = byte_reader_get_bool(reader);
+    message->as.welcome.is_last = byte_reader_get_bool(reader);
     message->as.welcome.run_dir =
         (const char *)byte_reader_get_blob(reader, &message->as.welcome.run_dir_size);
     if (!reader->failed && job_decode(reader, &message->as.welcome.job, NULL) < 0)
@@ -179,7 +140,7 @@ static void encode_order(const struct message *message, struct byte_writer *writ
     const struct work_order *order = &message->as.order;
     byte_writer_put_u64(writer, order->assignment);
     byte_writer_put_u8(writer, (uint8_t)order->work);
-    put_range(writer, order->range);
+    coding_put_range(writer, order->range);
     byte_writer_put_u32(writer, order->attempt);
     byte_writer_put_u8(writer, order->has_input);
     byte_writer_put_u64(writer, order->task_count);
@@ -190,10 +151,10 @@ static void decode_order(struct byte_reader *reader, struct message *message)
 {
     struct work_order *order = &message->as.order;
     order->assignment = byte_reader_get_u64(reader);
-    order->work = get_work(reader);
-    order->range = get_range(reader);
+    order->work = coding_get_work(reader);
+    order->range = coding_get_range(reader);
     order->attempt = byte_reader_get_u32(reader);
-    order->has_input = get_bool(reader);
+    order->has_input = byte_reader_get_bool(reader);
     order->task_count = byte_reader_get_u64(reader);
     order->body = byte_reader_get_blob(reader, &order->body_size);
 }
@@ -213,7 +174,7 @@ void message_encode(const struct message *message, struct byte_writer *writer)
         return;
     case MESSAGE_RETURNED:
         byte_writer_put_u64(writer, message->as.returned.assignment);
-        put_range(writer, message->as.returned.range);
+        coding_put_range(writer, message->as.returned.range);
         byte_writer_put_u8(writer, message->as.returned.is_whole);
         return;
     case MESSAGE_FAILED:
@@ -262,8 +223,8 @@ static void decode_body(struct byte_reader *reader, struct message *message)
         return;
     case MESSAGE_RETURNED:
         message->as.returned.assignment = byte_reader_get_u64(reader);
-        message->as.returned.range = get_range(reader);
-        message->as.returned.is_whole = get_bool(reader);
+        message->as.returned.range = coding_get_range(reader);
+        message->as.returned.is_whole = byte_reader_get_bool(reader);
         return;
     case MESSAGE_FAILED:
         decode_failed(reader, message);
@@ -289,7 +250,7 @@ static void decode_body(struct byte_reader *reader, struct message *message)
         message->as.credit_bytes = byte_reader_get_u64(reader);
         return;
     case MESSAGE_END:
-        message->as.end.is_clean = get_bool(reader);
+        message->as.end.is_clean = byte_reader_get_bool(reader);
         message->as.end.status = byte_reader_get_u8(reader);
         return;
     case MESSAGE_HEARTBEAT:

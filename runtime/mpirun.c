@@ -4,7 +4,7 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
-#include "command.h"
+#include "inquiry.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -41,20 +41,20 @@ int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *err
     struct mpirun found = {.path = path != NULL ? path : "mpirun"};
     const char *words[] = {found.path, "--version", NULL};
     char text[VERSION_BYTES];
-    struct command command = {
+    struct inquiry inquiry = {
         .words = words, .stream = STDOUT_FILENO, .text = text, .text_bytes = sizeof text};
-    commands_run(&command, 1, VERSION_TIMEOUT_NS, NULL);
-    if (command.start_errno != 0)
-        return sheaf_error_set_errno(error, command.start_errno, "cannot start a process");
-    if (!command.has_ended)
+    inquiries_run(&inquiry, 1, VERSION_TIMEOUT_NS, NULL);
+    if (inquiry.start_errno != 0)
+        return sheaf_error_set_errno(error, inquiry.start_errno, "cannot start a process");
+    if (!inquiry.has_ended)
         return sheaf_error_set(error, SHEAF_ERROR_TIMEOUT,
                                "`%s --version` did not answer within 10 s", found.path);
-    if (command.exit_status == COMMAND_NOT_FOUND)
+    if (inquiry.exit_status == INQUIRY_NOT_FOUND)
         return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
                                "there is no %s%s: install Open MPI (Debian: openmpi-bin), load "
                                "its module, or name it with --mpirun PATH",
                                found.path, path == NULL ? " in $PATH" : "");
-    if (command.exit_status == COMMAND_CANNOT_EXECUTE)
+    if (inquiry.exit_status == INQUIRY_CANNOT_EXECUTE)
         return sheaf_error_set(error, SHEAF_ERROR_PERMISSION, "cannot execute %s", found.path);
     int code = mpirun_read_version(text, &found, error);
     if (code == 0)

@@ -2,6 +2,7 @@
 #include "slot_message.h"
 
 #include "../scheduler/check.h"
+#include "../scheduler/coding.h"
 
 #include <string.h>
 
@@ -11,8 +12,7 @@ void slot_order_encode(const struct slot_order *order, struct byte_writer *write
     byte_writer_put_u64(writer, order->seq);
     byte_writer_put_u32(writer, order->work);
     byte_writer_put_u32(writer, order->attempt);
-    byte_writer_put_u64(writer, order->range.first);
-    byte_writer_put_u64(writer, order->range.count);
+    coding_put_range(writer, order->range);
     byte_writer_put_u64(writer, order->task_count);
     byte_writer_put_u64(writer, order->body_size);
     byte_writer_put_u8(writer, order->has_input);
@@ -30,12 +30,11 @@ bool slot_order_decode(struct byte_reader *reader, struct slot_order *order)
     order->seq = byte_reader_get_u64(&header);
     order->work = byte_reader_get_u32(&header);
     order->attempt = byte_reader_get_u32(&header);
-    order->range.first = byte_reader_get_u64(&header);
-    order->range.count = byte_reader_get_u64(&header);
+    order->range = coding_get_range(&header);
     order->task_count = byte_reader_get_u64(&header);
     order->body_size = byte_reader_get_u64(&header);
-    order->has_input = byte_reader_get_u8(&header) != 0;
-    order->may_merge = byte_reader_get_u8(&header) != 0;
+    order->has_input = byte_reader_get_bool(&header);
+    order->may_merge = byte_reader_get_bool(&header);
     return order->work <= WORK_FINISH && order->body_size == byte_reader_left(reader);
 }
 
@@ -45,8 +44,7 @@ void slot_report_encode(const struct slot_report *report, struct byte_writer *wr
     byte_writer_put_u8(writer, (uint8_t)report->kind);
     if (report->kind == SLOT_REPORT_TASKS)
         return;
-    byte_writer_put_u64(writer, report->range.first);
-    byte_writer_put_u64(writer, report->range.count);
+    coding_put_range(writer, report->range);
     if (report->kind == SLOT_REPORT_FAILED) {
         byte_writer_put_u8(writer, (uint8_t)report->cause);
         byte_writer_put_u32(writer, (uint32_t)report->detail);
@@ -60,8 +58,7 @@ void slot_report_encode(const struct slot_report *report, struct byte_writer *wr
     byte_writer_put_u32(writer, report->partial_count);
     for (uint32_t i = 0; i < report->partial_count; i++) {
         const struct partial *partial = &report->partials[i];
-        byte_writer_put_u64(writer, partial->range.first);
-        byte_writer_put_u64(writer, partial->range.count);
+        coding_put_range(writer, partial->range);
         byte_writer_put_u64(writer, partial->size_bytes);
         byte_writer_put_u8(writer, partial->is_absent);
     }
@@ -69,7 +66,7 @@ void slot_report_encode(const struct slot_report *report, struct byte_writer *wr
 
 static bool decode_failed(struct byte_reader *reader, struct slot_report *report)
 {
-    report->cause = (enum cause)byte_reader_get_u8(reader);
+    report->cause = coding_get_cause(reader);
     report->detail = (int32_t)byte_reader_get_u32(reader);
     report->text = (const char *)byte_reader_get_blob(reader, &report->text_size);
     report->log_first_bytes = byte_reader_get_u64(reader);
@@ -91,12 +88,11 @@ static bool decode_done(struct byte_reader *reader, struct partial *partials,
         return false;
     for (uint32_t i = 0; i < report->partial_count; i++) {
         struct partial *partial = &partials[i];
-        partial->range.first = byte_reader_get_u64(reader);
-        partial->range.count = byte_reader_get_u64(reader);
+        partial->range = coding_get_range(reader);
         partial->payload_seq = 0;
         partial->offset_bytes = offset_bytes;
         partial->size_bytes = byte_reader_get_u64(reader);
-        partial->is_absent = byte_reader_get_u8(reader) != 0;
+        partial->is_absent = byte_reader_get_bool(reader);
         if (partial->range.first < end || !range_contains(report->range, partial->range) ||
             partial->size_bytes > reader->size)
             return false;
@@ -117,8 +113,7 @@ bool slot_report_decode(struct byte_reader *reader, struct partial *partials,
         report->body = byte_reader_get(reader, report->body_size);
         return !reader->failed;
     }
-    report->range.first = byte_reader_get_u64(reader);
-    report->range.count = byte_reader_get_u64(reader);
+    report->range = coding_get_range(reader);
     if (report->range.first > SHEAF_TASKS_MAX || report->range.count > SHEAF_TASKS_MAX)
         return false;
     switch (report->kind) {

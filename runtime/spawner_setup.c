@@ -36,8 +36,8 @@ static int decode(struct byte_reader *reader, struct spawner_setup *setup,
     int code = job_decode(reader, &decoded.job, error);
     if (code != 0)
         return code;
-    decoded.has_merge = byte_reader_get_u8(reader) != 0;
-    if (byte_reader_get_u8(reader) != 0)
+    decoded.has_merge = byte_reader_get_bool(reader);
+    if (byte_reader_get_bool(reader))
         decoded.run_dir = byte_reader_get_string(reader);
     if (!byte_reader_is_complete(reader)) {
         job_close(&decoded.job);

@@ -191,7 +191,7 @@ static void look_through(void *owner, const struct byte_writer *batch)
     struct trial *trial = owner;
     struct byte_reader reader = byte_reader_of(batch->data, batch->size);
     uint64_t count = byte_reader_get_u64(&reader);
-    bool has_input = byte_reader_get_u8(&reader) != 0;
+    bool has_input = byte_reader_get_bool(&reader);
     uint64_t first = trial->context.task_count;
     trial->context.task_count += count;
     if (trial->task.index < first || trial->task.index >= first + count)

@@ -3,7 +3,7 @@
 
 #include "../scheduler/scheduler.h"
 #include "clock.h"
-#include "command.h"
+#include "inquiry.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -58,19 +58,19 @@ static int ask_slurm(const char *job, uint64_t *end_unix_ms, struct sheaf_error 
     const char *words[] = {"env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "-j", job, "-o", "%e",
                            NULL};
     char text[256];
-    struct command command = {
+    struct inquiry inquiry = {
         .words = words, .stream = STDOUT_FILENO, .text = text, .text_bytes = sizeof text};
-    commands_run(&command, 1, SQUEUE_TIMEOUT_NS, NULL);
-    if (!command.has_ended)
+    inquiries_run(&inquiry, 1, SQUEUE_TIMEOUT_NS, NULL);
+    if (!inquiry.has_ended)
         return sheaf_error_set(error, SHEAF_ERROR_TIMEOUT,
                                "Slurm does not say when job %s must end (squeue did not answer "
                                "within 10 s); give the time with --walltime",
                                job);
-    if (command.exit_status != 0 || !read_unix_s(text, end_unix_ms))
+    if (inquiry.exit_status != 0 || !read_unix_s(text, end_unix_ms))
         return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
                                "Slurm does not say when job %s must end (squeue: status %d, "
                                "\"%.*s\"); give the time with --walltime",
-                               job, command.exit_status, (int)strcspn(text, "\n"), text);
+                               job, inquiry.exit_status, (int)strcspn(text, "\n"), text);
     return 0;
 }
 

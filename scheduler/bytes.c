@@ -119,6 +119,14 @@ uint8_t byte_reader_get_u8(struct byte_reader *reader)
     return (uint8_t)get_integer(reader, 1);
 }
 
+bool byte_reader_get_bool(struct byte_reader *reader)
+{
+    uint8_t value = byte_reader_get_u8(reader);
+    if (value > 1)
+        reader->failed = true;
+    return value == 1;
+}
+
 uint16_t byte_reader_get_u16(struct byte_reader *reader)
 {
     return (uint16_t)get_integer(reader, 2);

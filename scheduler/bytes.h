@@ -40,6 +40,8 @@ struct byte_reader {
 
 struct byte_reader byte_reader_of(const void *data, size_t size);
 uint8_t byte_reader_get_u8(struct byte_reader *reader);
+/* Another value than 0 and 1 sets `failed`. */
+bool byte_reader_get_bool(struct byte_reader *reader);
 uint16_t byte_reader_get_u16(struct byte_reader *reader);
 uint32_t byte_reader_get_u32(struct byte_reader *reader);
 uint64_t byte_reader_get_u64(struct byte_reader *reader);

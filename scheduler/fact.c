@@ -2,28 +2,18 @@
 #include "fact.h"
 
 #include "check.h"
+#include "coding.h"
 
 /* range 16, payload_seq 8, offset 8, size 8, is_absent 1 */
 enum { PARTIAL_BYTES = 41 };
-
-static void put_range(struct byte_writer *writer, struct range range)
-{
-    byte_writer_put_u64(writer, range.first);
-    byte_writer_put_u64(writer, range.count);
-}
-
-static void put_bool(struct byte_writer *writer, bool value)
-{
-    byte_writer_put_u8(writer, value ? 1 : 0);
-}
 
 static void encode_job_accepted(const struct fact_job_accepted *job, struct byte_writer *writer)
 {
     byte_writer_put_u64(writer, job->task_count);
     byte_writer_put_u64(writer, job->input_bytes);
     byte_writer_put_u32(writer, job->input_crc);
-    put_bool(writer, job->has_merge);
-    put_bool(writer, job->has_finish);
+    byte_writer_put_u8(writer, job->has_merge);
+    byte_writer_put_u8(writer, job->has_finish);
     if (job->graph_fingerprint != 0)
         byte_writer_put_u64(writer, job->graph_fingerprint);
 }
@@ -32,7 +22,7 @@ static void encode_assigned(const struct fact_assigned *assigned, struct byte_wr
 {
     byte_writer_put_u32(writer, assigned->worker);
     byte_writer_put_u8(writer, (uint8_t)assigned->work);
-    put_range(writer, assigned->range);
+    coding_put_range(writer, assigned->range);
     byte_writer_put_u32(writer, assigned->attempt);
     byte_writer_put_u64(writer, assigned->copy_of);
 }
@@ -48,11 +38,11 @@ static void encode_result(const struct fact_result *result, struct byte_writer *
     byte_writer_put_u32(writer, result->partial_count);
     for (uint32_t i = 0; i < result->partial_count; i++) {
         const struct partial *partial = &result->partials[i];
-        put_range(writer, partial->range);
+        coding_put_range(writer, partial->range);
         byte_writer_put_u64(writer, partial->payload_seq);
         byte_writer_put_u64(writer, partial->offset_bytes);
         byte_writer_put_u64(writer, partial->size_bytes);
-        put_bool(writer, partial->is_absent);
+        byte_writer_put_u8(writer, partial->is_absent);
     }
 }
 
@@ -60,8 +50,8 @@ static void encode_returned(const struct fact_returned *returned, struct byte_wr
 {
     byte_writer_put_u32(writer, returned->worker);
     byte_writer_put_u64(writer, returned->assignment);
-    put_range(writer, returned->range);
-    put_bool(writer, returned->is_whole);
+    coding_put_range(writer, returned->range);
+    byte_writer_put_u8(writer, returned->is_whole);
 }
 
 static void encode_attempt_failed(const struct fact_attempt_failed *failed,
@@ -72,11 +62,11 @@ static void encode_attempt_failed(const struct fact_attempt_failed *failed,
     byte_writer_put_u32(writer, failed->worker);
     byte_writer_put_u64(writer, failed->assignment);
     byte_writer_put_u8(writer, (uint8_t)failed->work);
-    put_range(writer, failed->range);
+    coding_put_range(writer, failed->range);
     byte_writer_put_u8(writer, (uint8_t)failed->cause);
     byte_writer_put_u32(writer, (uint32_t)failed->detail);
-    put_bool(writer, failed->is_crash);
-    put_bool(writer, failed->is_final);
+    byte_writer_put_u8(writer, failed->is_crash);
+    byte_writer_put_u8(writer, failed->is_final);
     byte_writer_put_u64(writer, failed->not_before_ns);
     byte_writer_put_blob(writer, failed->text, failed->text_size);
     byte_writer_put_blob(writer, failed->host, failed->host_size);
@@ -103,10 +93,10 @@ static void encode_failures(const struct fact_failures *failures, struct byte_wr
     byte_writer_put_u64(writer, failures->count);
     byte_writer_put_u64(writer, failures->final_count);
     byte_writer_put_u64(writer, failures->order_count);
-    put_bool(writer, failures->has_example);
+    byte_writer_put_u8(writer, failures->has_example);
     byte_writer_put_u32(writer, example->worker);
     byte_writer_put_u32(writer, example->attempt);
-    put_range(writer, example->range);
+    coding_put_range(writer, example->range);
     byte_writer_put_blob(writer, example->text, example->text_size);
     byte_writer_put_blob(writer, failures->host, failures->host_size);
     byte_writer_put_blob(writer, failures->log, failures->log_size);
@@ -115,7 +105,7 @@ static void encode_failures(const struct fact_failures *failures, struct byte_wr
 static void encode_job_failed(const struct fact_job_failed *failed, struct byte_writer *writer)
 {
     byte_writer_put_u8(writer, (uint8_t)failed->work);
-    put_range(writer, failed->range);
+    coding_put_range(writer, failed->range);
     byte_writer_put_u8(writer, (uint8_t)failed->cause);
     byte_writer_put_u32(writer, (uint32_t)failed->detail);
 }
@@ -150,7 +140,7 @@ void fact_encode(const struct fact *fact, struct byte_writer *writer)
         encode_attempt_failed(&fact->as.attempt_failed, writer);
         break;
     case FACT_RESULT_LOST:
-        put_range(writer, fact->as.result_lost.range);
+        coding_put_range(writer, fact->as.result_lost.range);
         break;
     case FACT_JOB_FAILED:
         encode_job_failed(&fact->as.job_failed, writer);
@@ -172,45 +162,13 @@ void fact_encode(const struct fact *fact, struct byte_writer *writer)
         encode_failures(&fact->as.failures, writer);
         break;
     case FACT_FAILED_REOPENED:
-        put_range(writer, fact->as.failed_reopened.range);
+        coding_put_range(writer, fact->as.failed_reopened.range);
         break;
     }
 }
 
 /* The getters below mark the reader as failed when a value is outside its range, so that one look
  * at the end tells whether all was well. */
-
-static struct range get_range(struct byte_reader *reader)
-{
-    struct range range = {byte_reader_get_u64(reader), byte_reader_get_u64(reader)};
-    if (range.count > SHEAF_TASKS_MAX || range.first > SHEAF_TASKS_MAX - range.count)
-        reader->failed = true;
-    return range;
-}
-
-static bool get_bool(struct byte_reader *reader)
-{
-    uint8_t value = byte_reader_get_u8(reader);
-    if (value > 1)
-        reader->failed = true;
-    return value == 1;
-}
-
-static enum cause get_cause(struct byte_reader *reader)
-{
-    uint8_t value = byte_reader_get_u8(reader);
-    if (value >= CAUSE_COUNT)
-        reader->failed = true;
-    return (enum cause)value;
-}
-
-static enum work get_work(struct byte_reader *reader)
-{
-    uint8_t value = byte_reader_get_u8(reader);
-    if (value < WORK_SPLIT || value > WORK_FINISH)
-        reader->failed = true;
-    return (enum work)value;
-}
 
 /* Borrows a text of a limited size. */
 static const char *get_text(struct byte_reader *reader, size_t size_max, uint32_t *size)
@@ -234,8 +192,8 @@ static bool decode_job_accepted(struct byte_reader *reader, struct fact_job_acce
     job->task_count = byte_reader_get_u64(reader);
     job->input_bytes = byte_reader_get_u64(reader);
     job->input_crc = byte_reader_get_u32(reader);
-    job->has_merge = get_bool(reader);
-    job->has_finish = get_bool(reader);
+    job->has_merge = byte_reader_get_bool(reader);
+    job->has_finish = byte_reader_get_bool(reader);
     job->graph_fingerprint = byte_reader_left(reader) > 0 ? byte_reader_get_u64(reader) : 0;
     return job->task_count <= SHEAF_TASKS_MAX;
 }
@@ -243,8 +201,8 @@ static bool decode_job_accepted(struct byte_reader *reader, struct fact_job_acce
 static bool decode_assigned(struct byte_reader *reader, struct fact_assigned *assigned)
 {
     assigned->worker = byte_reader_get_u32(reader);
-    assigned->work = get_work(reader);
-    assigned->range = get_range(reader);
+    assigned->work = coding_get_work(reader);
+    assigned->range = coding_get_range(reader);
     assigned->attempt = byte_reader_get_u32(reader);
     assigned->copy_of = byte_reader_get_u64(reader);
     return range_fits_work(assigned->range, assigned->work);
@@ -252,11 +210,11 @@ static bool decode_assigned(struct byte_reader *reader, struct fact_assigned *as
 
 static struct partial get_partial(struct byte_reader *reader)
 {
-    struct partial partial = {.range = get_range(reader)};
+    struct partial partial = {.range = coding_get_range(reader)};
     partial.payload_seq = byte_reader_get_u64(reader);
     partial.offset_bytes = byte_reader_get_u64(reader);
     partial.size_bytes = byte_reader_get_u64(reader);
-    partial.is_absent = get_bool(reader);
+    partial.is_absent = byte_reader_get_bool(reader);
     if (partial.size_bytes > UINT64_MAX - partial.offset_bytes ||
         (partial.is_absent && partial.size_bytes > 0))
         reader->failed = true;
@@ -282,7 +240,7 @@ static bool decode_result(struct byte_reader *reader, struct partial *partials,
 {
     result->worker = byte_reader_get_u32(reader);
     result->assignment = byte_reader_get_u64(reader);
-    result->work = get_work(reader);
+    result->work = coding_get_work(reader);
     result->tasks_run = byte_reader_get_u64(reader);
     result->busy_ns = byte_reader_get_u64(reader);
     result->partial_count = byte_reader_get_u32(reader);
@@ -305,8 +263,8 @@ static bool decode_returned(struct byte_reader *reader, struct fact_returned *re
 {
     returned->worker = byte_reader_get_u32(reader);
     returned->assignment = byte_reader_get_u64(reader);
-    returned->range = get_range(reader);
-    returned->is_whole = get_bool(reader);
+    returned->range = coding_get_range(reader);
+    returned->is_whole = byte_reader_get_bool(reader);
     return true;
 }
 
@@ -314,12 +272,12 @@ static bool decode_attempt_failed(struct byte_reader *reader, struct fact_attemp
 {
     failed->worker = byte_reader_get_u32(reader);
     failed->assignment = byte_reader_get_u64(reader);
-    failed->work = get_work(reader);
-    failed->range = get_range(reader);
-    failed->cause = get_cause(reader);
+    failed->work = coding_get_work(reader);
+    failed->range = coding_get_range(reader);
+    failed->cause = coding_get_cause(reader);
     failed->detail = (int32_t)byte_reader_get_u32(reader);
-    failed->is_crash = get_bool(reader);
-    failed->is_final = get_bool(reader);
+    failed->is_crash = byte_reader_get_bool(reader);
+    failed->is_final = byte_reader_get_bool(reader);
     failed->not_before_ns = byte_reader_get_u64(reader);
     failed->text = get_text(reader, FACT_TEXT_BYTES_MAX, &failed->text_size);
     failed->host = get_text(reader, FACT_HOST_BYTES_MAX, &failed->host_size);
@@ -331,7 +289,7 @@ static bool decode_attempt_failed(struct byte_reader *reader, struct fact_attemp
 static bool decode_worker_lost(struct byte_reader *reader, struct fact_worker_lost *lost)
 {
     lost->worker = byte_reader_get_u32(reader);
-    lost->cause = get_cause(reader);
+    lost->cause = coding_get_cause(reader);
     lost->order_count = byte_reader_get_u32(reader);
     lost->host = get_text(reader, FACT_HOST_BYTES_MAX, &lost->host_size);
     return true;
@@ -342,15 +300,15 @@ static bool decode_failures(struct byte_reader *reader, struct fact_failures *fa
     struct failure_example *example = &failures->example;
     uint8_t work = byte_reader_get_u8(reader);
     failures->work = (enum work)work;
-    failures->cause = get_cause(reader);
+    failures->cause = coding_get_cause(reader);
     failures->detail = (int32_t)byte_reader_get_u32(reader);
     failures->count = byte_reader_get_u64(reader);
     failures->final_count = byte_reader_get_u64(reader);
     failures->order_count = byte_reader_get_u64(reader);
-    failures->has_example = get_bool(reader);
+    failures->has_example = byte_reader_get_bool(reader);
     example->worker = byte_reader_get_u32(reader);
     example->attempt = byte_reader_get_u32(reader);
-    example->range = get_range(reader);
+    example->range = coding_get_range(reader);
     example->text = get_text(reader, FACT_TEXT_BYTES_MAX, &example->text_size);
     failures->host = get_text(reader, FACT_HOST_BYTES_MAX, &failures->host_size);
     failures->log = get_text(reader, FACT_LOG_BYTES_MAX, &failures->log_size);
@@ -361,8 +319,8 @@ static bool decode_job_failed(struct byte_reader *reader, struct fact_job_failed
 {
     uint8_t work = byte_reader_get_u8(reader);
     failed->work = (enum work)work;
-    failed->range = get_range(reader);
-    failed->cause = get_cause(reader);
+    failed->range = coding_get_range(reader);
+    failed->cause = coding_get_cause(reader);
     failed->detail = (int32_t)byte_reader_get_u32(reader);
     return work <= WORK_FINISH;
 }
@@ -400,7 +358,7 @@ static bool decode_fields(struct byte_reader *reader, struct partial *partials, 
     case FACT_ATTEMPT_FAILED:
         return decode_attempt_failed(reader, &fact->as.attempt_failed);
     case FACT_RESULT_LOST:
-        fact->as.result_lost.range = get_range(reader);
+        fact->as.result_lost.range = coding_get_range(reader);
         return true;
     case FACT_JOB_FAILED:
         return decode_job_failed(reader, &fact->as.job_failed);
@@ -418,7 +376,7 @@ static bool decode_fields(struct byte_reader *reader, struct partial *partials, 
     case FACT_FAILURES:
         return decode_failures(reader, &fact->as.failures);
     case FACT_FAILED_REOPENED:
-        fact->as.failed_reopened.range = get_range(reader);
+        fact->as.failed_reopened.range = coding_get_range(reader);
         return true;
     }
     return false;

@@ -3,6 +3,7 @@
 #ifndef SHEAF_OBSERVATIONS_H
 #define SHEAF_OBSERVATIONS_H
 
+#include "fact.h"
 #include "id_map.h"
 #include "pacing.h"
 #include "work_queue.h"
@@ -32,9 +33,11 @@ struct observed_worker {
 
 TAILQ_HEAD(observed_worker_list, observed_worker);
 
-/* A host, and what it did lately: see benching.c. */
+/* A host, and what it did lately: see benching.c. There as soon as one of its workers says hello.
+ */
 struct observed_node {
     uint32_t number;
+    uint64_t heard_ns;                   /* last, from any of its workers */
     struct observed_worker_list workers; /* joined */
     struct observed_worker_list hungry[HUNGER_COUNT];
     size_t able_worker_count; /* joined, with slots */
@@ -52,6 +55,9 @@ struct observed_node {
     TAILQ_ENTRY(observed_node) by_bench; /* benched, with able workers */
     RB_ENTRY(observed_node) by_probe;    /* of those, the ones without a probe */
     LIST_ENTRY(observed_node) of_all;
+    bool has_master;
+    uint32_t host_size;
+    char host[FACT_HOST_BYTES_MAX]; /* its name, not NUL-terminated */
 };
 
 TAILQ_HEAD(observed_node_list, observed_node);
@@ -136,6 +142,11 @@ struct observed_worker *observations_find_hungry(struct observations *observatio
 /* Its own pace, or that of all as long as it has none. */
 const struct pace *observed_worker_pace(const struct observations *observations,
                                         const struct observed_worker *worker);
+
+/* Returns the node of this number, made if it is not there; borrowed, and valid until close. */
+struct observed_node *observed_node_get(struct observations *observations, uint32_t number);
+/* Sets its name, cut to FACT_HOST_BYTES_MAX. `host` may be NULL: unknown. */
+void observed_node_name(struct observed_node *node, const char *host);
 
 /* A worker joins a node, or is lost to it: for observations.c. */
 void observed_node_join(struct observations *observations, uint32_t number,

@@ -6,6 +6,7 @@
 #include "rb.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int compare_probes(const struct observed_node *a, const struct observed_node *b)
 {
@@ -25,6 +26,19 @@ static struct observed_node *add_node(struct observations *observations, uint32_
     LIST_INSERT_HEAD(&observations->nodes, node, of_all);
     id_map_add(&observations->nodes_by_number, number, node);
     return node;
+}
+
+struct observed_node *observed_node_get(struct observations *observations, uint32_t number)
+{
+    struct observed_node *node = id_map_find(&observations->nodes_by_number, number);
+    return node != NULL ? node : add_node(observations, number);
+}
+
+void observed_node_name(struct observed_node *node, const char *host)
+{
+    node->host_size = host != NULL ? (uint32_t)strnlen(host, sizeof node->host) : 0;
+    if (node->host_size > 0)
+        memcpy(node->host, host, node->host_size);
 }
 
 void observed_nodes_close(struct observations *observations)
@@ -57,9 +71,7 @@ static void leave_bench(struct observations *observations, struct observed_node 
 void observed_node_join(struct observations *observations, uint32_t number,
                         struct observed_worker *worker)
 {
-    struct observed_node *node = id_map_find(&observations->nodes_by_number, number);
-    if (node == NULL)
-        node = add_node(observations, number);
+    struct observed_node *node = observed_node_get(observations, number);
     worker->node = node;
     TAILQ_INSERT_TAIL(&node->workers, worker, of_node);
     if (worker->slot_count == 0)

@@ -257,12 +257,6 @@ static uint64_t next_attempt_ns(const struct scheduler *scheduler, uint32_t atte
     return scheduler->now_ns + delay_ns;
 }
 
-static const struct known_node *node_of(struct scheduler *scheduler, uint32_t rank)
-{
-    const struct observed_worker *worker = observed_worker_find(&scheduler->observations, rank);
-    return worker != NULL ? node_table_get(&scheduler->nodes, worker->node->number) : NULL;
-}
-
 static struct fact_attempt_failed judge(struct scheduler *scheduler,
                                         const struct input_attempt_failed *failed,
                                         struct range range)
@@ -271,7 +265,7 @@ static struct fact_attempt_failed judge(struct scheduler *scheduler,
     const struct trouble *trouble = state_find_trouble(scheduler->state, failed->work, range);
     uint32_t attempts = trouble != NULL ? trouble->attempts : 0;
     uint32_t crashes = trouble != NULL ? trouble->crashes : 0;
-    const struct known_node *node = node_of(scheduler, failed->worker);
+    const struct observed_node *node = observed_node_of(&scheduler->observations, failed->worker);
     bool is_last = attempts + 1 >= config->attempts_max ||
                    (failed->is_crash && crashes + 1 >= config->crashes_max);
     return (struct fact_attempt_failed){

@@ -61,7 +61,6 @@ void scheduler_destroy(struct scheduler *scheduler)
     work_queue_close(&scheduler->queue);
     range_set_close(&scheduler->merging);
     observations_close(&scheduler->observations);
-    node_table_close(&scheduler->nodes);
     state_destroy(scheduler->state);
     free(scheduler);
 }

@@ -6,7 +6,6 @@
 #ifndef SHEAF_SCHEDULER_PRIVATE_H
 #define SHEAF_SCHEDULER_PRIVATE_H
 
-#include "node_table.h"
 #include "observations.h"
 
 RB_HEAD(take_back_tree, outstanding);
@@ -31,7 +30,6 @@ struct scheduler {
     struct scheduler_config config;
     struct state *state;
     struct observations observations;
-    struct node_table nodes;
     struct work_queue queue;
     struct range_set merging; /* subtrees whose merge is queued or out */
     struct endgame endgame;

@@ -34,7 +34,7 @@ static void admit(struct scheduler *scheduler, const struct fact_worker_joined *
 static void lose(struct scheduler *scheduler, struct observed_worker *worker, enum cause cause)
 {
     const struct worker *lost = state_find_worker(scheduler->state, worker->rank);
-    const struct known_node *node = node_table_get(&scheduler->nodes, worker->node->number);
+    const struct observed_node *node = worker->node;
     scheduler_emit(
         scheduler,
         (struct fact){.kind = FACT_WORKER_LOST,
@@ -52,8 +52,8 @@ void workers_hello(struct scheduler *scheduler, const struct input_hello *hello)
     struct observed_worker *known = observed_worker_find(&scheduler->observations, hello->worker);
     if (known != NULL && known->is_joined)
         lose(scheduler, known, CAUSE_WORKER_LOST);
-    struct known_node *node = node_table_get(&scheduler->nodes, hello->node);
-    known_node_name(node, hello->host);
+    struct observed_node *node = observed_node_get(&scheduler->observations, hello->node);
+    observed_node_name(node, hello->host);
     node->has_master = hello->has_master;
     node->heard_ns = scheduler->now_ns;
     const struct fact_worker_joined joined = {
@@ -66,7 +66,7 @@ void workers_heard(struct scheduler *scheduler, uint32_t rank)
     struct observed_worker *worker = observed_worker_find(&scheduler->observations, rank);
     if (worker == NULL)
         return;
-    node_table_get(&scheduler->nodes, worker->node->number)->heard_ns = scheduler->now_ns;
+    worker->node->heard_ns = scheduler->now_ns;
     if (worker->is_joined) {
         observed_worker_heard(&scheduler->observations, worker, scheduler->now_ns);
         return;
@@ -103,7 +103,7 @@ static uint64_t deadline(const struct scheduler *scheduler, const struct observe
  * times in half of that span. The master's own node lives. */
 static bool is_node_silent(struct scheduler *scheduler, const struct observed_worker *worker)
 {
-    const struct known_node *node = node_table_get(&scheduler->nodes, worker->node->number);
+    const struct observed_node *node = worker->node;
     return !node->has_master &&
            scheduler->now_ns - node->heard_ns >= scheduler->config.lost_after_ns / 2;
 }

@@ -1,6 +1,6 @@
-/* command.h - short commands whose answer matters, run side by side, each with a deadline. */
-#ifndef SHEAF_COMMAND_H
-#define SHEAF_COMMAND_H
+/* inquiry.h - programs that are asked something: run side by side, each with a deadline. */
+#ifndef SHEAF_INQUIRY_H
+#define SHEAF_INQUIRY_H
 
 #include "stop_request.h"
 
@@ -8,16 +8,16 @@
 #include <sys/types.h>
 
 enum {
-    COMMAND_NEEDLESS = 125,
-    COMMAND_CANNOT_EXECUTE = 126,
-    COMMAND_NOT_FOUND = 127,
+    INQUIRY_NEEDLESS = 125,
+    INQUIRY_CANNOT_EXECUTE = 126,
+    INQUIRY_NOT_FOUND = 127,
 };
 
-struct command {
+struct inquiry {
     /* In. */
     const char *const *words; /* ended by NULL; the first is found in $PATH; borrowed */
     int stream;               /* STDOUT_FILENO or STDERR_FILENO: which one is kept */
-    /* NULL, or called first, in the new process, where it may take its time: whether the command
+    /* NULL, or called first, in the new process, where it may take its time: whether the inquiry
      * need not be executed. Then it ends with status NEEDLESS. */
     bool (*is_needless)(const void *context);
     const void *context;
@@ -39,7 +39,7 @@ struct command {
 
 /* Runs them, many at a time, and waits until each has ended or its time is up. Their input is
  * empty. `stop` (NULL = none): when it is asked, those that run are killed and no other starts. */
-void commands_run(struct command *commands, size_t count, uint64_t timeout_ns,
-                  struct stop_request *stop);
+void inquiries_run(struct inquiry *inquiries, size_t count, uint64_t timeout_ns,
+                   struct stop_request *stop);
 
 #endif

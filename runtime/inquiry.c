@@ -1,5 +1,5 @@
-/* command.c - short commands whose answer matters, run side by side, each with a deadline. */
-#include "command.h"
+/* inquiry.c - programs that are asked something: run side by side, each with a deadline. */
+#include "inquiry.h"
 
 #include "../scheduler/scheduler.h"
 #include "clock.h"
@@ -15,7 +15,7 @@
 
 enum { AT_ONCE_MAX = 128 }; /* as many as mpirun starts at a time */
 
-static _Noreturn void become(const struct command *command, pid_t parent, int out)
+static _Noreturn void become(const struct inquiry *inquiry, pid_t parent, int out)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -26,91 +26,91 @@ static _Noreturn void become(const struct command *command, pid_t parent, int ou
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
-        _exit(COMMAND_CANNOT_EXECUTE); /* it died in between */
-    if (command->is_needless != NULL && command->is_needless(command->context))
-        _exit(COMMAND_NEEDLESS);
+        _exit(INQUIRY_CANNOT_EXECUTE); /* it died in between */
+    if (inquiry->is_needless != NULL && inquiry->is_needless(inquiry->context))
+        _exit(INQUIRY_NEEDLESS);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
-    dup2(command->stream == STDOUT_FILENO ? out : null, STDOUT_FILENO);
-    dup2(command->stream == STDERR_FILENO ? out : null, STDERR_FILENO);
-    execvp(command->words[0], (char *const *)(uintptr_t)command->words);
-    _exit(errno == ENOENT ? COMMAND_NOT_FOUND : COMMAND_CANNOT_EXECUTE);
+    dup2(inquiry->stream == STDOUT_FILENO ? out : null, STDOUT_FILENO);
+    dup2(inquiry->stream == STDERR_FILENO ? out : null, STDERR_FILENO);
+    execvp(inquiry->words[0], (char *const *)(uintptr_t)inquiry->words);
+    _exit(errno == ENOENT ? INQUIRY_NOT_FOUND : INQUIRY_CANNOT_EXECUTE);
 }
 
-static void start(struct command *command, uint64_t timeout_ns)
+static void start(struct inquiry *inquiry, uint64_t timeout_ns)
 {
     int ends[2];
     pid_t parent = getpid();
-    command->start_errno = 0;
-    command->has_ended = false;
-    command->text[0] = '\0';
-    command->text_size = 0;
-    command->process = 0;
+    inquiry->start_errno = 0;
+    inquiry->has_ended = false;
+    inquiry->text[0] = '\0';
+    inquiry->text_size = 0;
+    inquiry->process = 0;
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        command->start_errno = errno;
+        inquiry->start_errno = errno;
         return;
     }
     pid_t child = fork();
     if (child == 0)
-        become(command, parent, ends[1]);
-    command->end_descriptor = child > 0 ? pidfd_open(child, 0) : -1;
-    if (command->end_descriptor < 0) {
-        command->start_errno = errno;
+        become(inquiry, parent, ends[1]);
+    inquiry->end_descriptor = child > 0 ? pidfd_open(child, 0) : -1;
+    if (inquiry->end_descriptor < 0) {
+        inquiry->start_errno = errno;
         if (child > 0) {
             kill(child, SIGKILL);
             waitpid(child, NULL, 0);
         }
         close(ends[0]);
     } else {
-        command->process = child;
-        command->text_descriptor = ends[0];
+        inquiry->process = child;
+        inquiry->text_descriptor = ends[0];
         fcntl(ends[0], F_SETFL, O_NONBLOCK);
-        command->deadline_ns = clock_monotonic_ns() + timeout_ns;
+        inquiry->deadline_ns = clock_monotonic_ns() + timeout_ns;
     }
     close(ends[1]);
 }
 
 /* Takes in what has come; never waits. */
-static void read_text(struct command *command)
+static void read_text(struct inquiry *inquiry)
 {
     char dropped[4096];
     ssize_t got = 1;
     while (got > 0 || (got < 0 && errno == EINTR)) {
-        size_t room = command->text_bytes - 1 - command->text_size;
-        got = room > 0 ? read(command->text_descriptor, command->text + command->text_size, room)
-                       : read(command->text_descriptor, dropped, sizeof dropped);
+        size_t room = inquiry->text_bytes - 1 - inquiry->text_size;
+        got = room > 0 ? read(inquiry->text_descriptor, inquiry->text + inquiry->text_size, room)
+                       : read(inquiry->text_descriptor, dropped, sizeof dropped);
         if (got > 0 && room > 0)
-            command->text_size += (size_t)got;
+            inquiry->text_size += (size_t)got;
     }
-    command->text[command->text_size] = '\0';
+    inquiry->text[inquiry->text_size] = '\0';
     if (got == 0) {
-        close(command->text_descriptor);
-        command->text_descriptor = -1;
+        close(inquiry->text_descriptor);
+        inquiry->text_descriptor = -1;
     }
 }
 
-static void collect(struct command *command, bool has_ended)
+static void collect(struct inquiry *inquiry, bool has_ended)
 {
     if (!has_ended) {
-        kill(-command->process, SIGKILL);
-        kill(command->process, SIGKILL); /* it may not lead a group yet */
+        kill(-inquiry->process, SIGKILL);
+        kill(inquiry->process, SIGKILL); /* it may not lead a group yet */
     }
     int status = 0;
-    while (waitpid(command->process, &status, 0) < 0 && errno == EINTR)
+    while (waitpid(inquiry->process, &status, 0) < 0 && errno == EINTR)
         continue;
     /* Something else that it started may hold the stream open: what has come is enough. */
-    if (command->text_descriptor >= 0)
-        read_text(command);
-    if (command->text_descriptor >= 0)
-        close(command->text_descriptor);
-    close(command->end_descriptor);
-    command->process = 0;
-    command->has_ended = has_ended;
-    command->exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (inquiry->text_descriptor >= 0)
+        read_text(inquiry);
+    if (inquiry->text_descriptor >= 0)
+        close(inquiry->text_descriptor);
+    close(inquiry->end_descriptor);
+    inquiry->process = 0;
+    inquiry->has_ended = has_ended;
+    inquiry->exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* Waits for an end, a deadline or a signal. Returns the number of those that have ended. */
-static size_t wait_for_some(struct command *const *running, size_t count, struct stop_request *stop)
+static size_t wait_for_some(struct inquiry *const *running, size_t count, struct stop_request *stop)
 {
     struct pollfd polled[2 * AT_ONCE_MAX + 1];
     struct pollfd *texts = polled + count;
@@ -141,17 +141,17 @@ static size_t wait_for_some(struct command *const *running, size_t count, struct
     return ended;
 }
 
-void commands_run(struct command *commands, size_t count, uint64_t timeout_ns,
-                  struct stop_request *stop)
+void inquiries_run(struct inquiry *inquiries, size_t count, uint64_t timeout_ns,
+                   struct stop_request *stop)
 {
-    struct command *running[AT_ONCE_MAX];
+    struct inquiry *running[AT_ONCE_MAX];
     size_t running_count = 0;
     size_t next = 0;
     for (;;) {
         while (next < count && running_count < AT_ONCE_MAX && (stop == NULL || !stop->is_asked)) {
-            start(&commands[next], timeout_ns);
-            if (commands[next].process != 0)
-                running[running_count++] = &commands[next];
+            start(&inquiries[next], timeout_ns);
+            if (inquiries[next].process != 0)
+                running[running_count++] = &inquiries[next];
             next++;
         }
         if (running_count == 0)
