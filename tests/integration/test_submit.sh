@@ -35,7 +35,12 @@ echo Submitted batch job 77
 exit "$(cat sbatch.status 2>/dev/null || echo 0)"
 END_OF_SBATCH
 given squeue <<'END_OF_SQUEUE'
-[ "$*" = "-h -j 77 -o %T" ] && cat state
+[ "$*" = "-h -j 77 -o %T" ] || exit 1
+if [ -e busy ]; then # once
+    rm busy
+    exit 1
+fi
+cat state
 END_OF_SQUEUE
 given scontrol <<'END_OF_SCONTROL'
 echo "$*" >>requeued
@@ -102,6 +107,22 @@ cancelled_job_is_not_requeued()
     echo COMPLETING >state
     round 3
     [ "$got" = 3 ] && requeues_are 0 && grep -q "is COMPLETING. To continue: sheaf submit" said
+}
+
+busy_controller_is_asked_again()
+{
+    given_script -- --tasks 5
+    : >busy
+    round 3
+    requeues_are 1
+}
+
+job_that_is_being_signalled_is_requeued()
+{
+    given_script -- --tasks 5
+    echo SIGNALING >state
+    round 3
+    requeues_are 1
 }
 
 refused_requeue_says_how_to_continue()
@@ -200,6 +221,8 @@ check stopped_round_is_requeued stopped_round_is_requeued
 check every_other_end_is_the_jobs every_other_end_is_the_jobs
 check only_the_first_round_begins_anew only_the_first_round_begins_anew
 check cancelled_job_is_not_requeued cancelled_job_is_not_requeued
+check busy_controller_is_asked_again busy_controller_is_asked_again
+check job_that_is_being_signalled_is_requeued job_that_is_being_signalled_is_requeued
 check refused_requeue_says_how_to_continue refused_requeue_says_how_to_continue
 check third_round_in_a_row_without_a_result_is_the_last \
     third_round_in_a_row_without_a_result_is_the_last
