@@ -84,16 +84,22 @@ write_prolog()
 {
     cat >"$slurm/prolog" <<'PROLOG'
 #!/bin/sh
-# Without a comment it says "(null)"; nothing, as long as the controller has no time for it.
+# Without a comment it says "(null)"; nothing, as long as the controller has no time for it. A prolog
+# that fails takes the node away for good.
+end_is_set()
+{
+    comment=$(squeue -h -j "$SLURM_JOB_ID" -o %k) && [ -n "$comment" ] || return 1
+    seconds=$(echo "$comment" | sed -n 's/^\([0-9]*\) s$/\1/p')
+    [ -z "$seconds" ] || scontrol update "JobId=$SLURM_JOB_ID" \
+        "EndTime=$(date -d "$seconds seconds" +%Y-%m-%dT%H:%M:%S)"
+}
+
 tries=0
-until comment=$(squeue -h -j "$SLURM_JOB_ID" -o %k) && [ -n "$comment" ]; do
+until end_is_set; do
     tries=$((tries + 1))
     [ $tries -lt 100 ] || exit 1
     sleep 0.2
 done
-seconds=$(echo "$comment" | sed -n 's/^\([0-9]*\) s$/\1/p')
-[ -z "$seconds" ] || scontrol update "JobId=$SLURM_JOB_ID" \
-    "EndTime=$(date -d "$seconds seconds" +%Y-%m-%dT%H:%M:%S)" || exit 1
 PROLOG
     sed -i "2i PATH=$PATH SLURM_CONF=$SLURM_CONF; export PATH SLURM_CONF" "$slurm/prolog"
     chmod +x "$slurm/prolog"
@@ -133,10 +139,12 @@ job_field()
     scontrol show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
 }
 
+# Not so when the controller does not answer, or calls it SIGNALING for a moment.
 job_has_ended()
 {
     case $(job_state "$1") in
-    PENDING | CONFIGURING | RUNNING | COMPLETING | REQUEUE*) return 1 ;;
+    COMPLETED | CANCELLED | FAILED | TIMEOUT | NODE_FAIL | BOOT_FAIL | DEADLINE) ;;
+    *) return 1 ;;
     esac
 }
 
