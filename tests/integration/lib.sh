@@ -16,8 +16,9 @@ check()
 {
     local name=$1
     shift
-    local said
+    local said began=$SECONDS
     if said=$("$@" 2>&1); then
+        [ $((SECONDS - began)) -lt 2 ] || echo "# $name took $((SECONDS - began)) s"
         echo "ok - $name"
     else
         printf '%s\n' "$said" | tail -n 60 | sed 's/^/# /'

@@ -70,8 +70,7 @@ SlurmdPidFile=$slurm/slurmd.pid
 SlurmctldLogFile=$slurm/slurmctld.log
 SlurmdLogFile=$slurm/slurmd.log
 MailProg=/bin/true
-Prolog=$slurm/prolog
-PrologFlags=Alloc
+TaskProlog=$slurm/prolog
 SlurmdParameters=config_overrides
 NodeName=$node NodeAddr=127.0.0.1 CPUs=16 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
@@ -79,19 +78,19 @@ CONF
 }
 
 # Slurm's shortest time limit is a minute. Jobs with a comment "N s" must end so long after their
-# start: Slurm then ends them, and says so to who asks.
+# start: Slurm then ends them, and says so to who asks. It is the prolog of the batch script that sets
+# it, since that of the job may be left out when the job starts again a few seconds after its end.
 write_prolog()
 {
     cat >"$slurm/prolog" <<'PROLOG'
 #!/bin/sh
-# Without a comment it says "(null)"; nothing, as long as the controller has no time for it. A prolog
-# that fails takes the node away for good.
+# Without a comment it says "(null)"; nothing, as long as the controller has no time for it.
 end_is_set()
 {
     comment=$(squeue -h -j "$SLURM_JOB_ID" -o %k) && [ -n "$comment" ] || return 1
     seconds=$(echo "$comment" | sed -n 's/^\([0-9]*\) s$/\1/p')
     [ -z "$seconds" ] || scontrol update "JobId=$SLURM_JOB_ID" \
-        "EndTime=$(date -d "$seconds seconds" +%Y-%m-%dT%H:%M:%S)"
+        "EndTime=$(date -d "$seconds seconds" +%Y-%m-%dT%H:%M:%S)" >&2
 }
 
 tries=0
