@@ -4,6 +4,7 @@
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
 #include "inquiry.h"
+#include "mpirun.h"
 
 #include <inttypes.h>
 #include <netdb.h>
@@ -25,28 +26,11 @@ struct agent {
 /* Open MPI 4.1 and 5, and older names of the same. */
 static const char *const agent_parameters[] = {"plm_rsh_agent", "plm_ssh_agent", "orte_rsh_agent",
                                                "pls_rsh_agent"};
-static const char *const parameter_prefixes[] = {"OMPI_MCA_", "PRTE_MCA_"};
-
-/* The value of one of Open MPI's parameters, from the command line or the environment. */
-static const char *find_parameter(const struct run_options *options, const char *name)
-{
-    for (size_t i = 0; i + 1 < options->mpi_option_count; i++)
-        if (strcmp(options->mpi_options[i], name) == 0)
-            return options->mpi_options[i + 1];
-    for (size_t i = 0; i < sizeof parameter_prefixes / sizeof *parameter_prefixes; i++) {
-        char variable[64];
-        snprintf(variable, sizeof variable, "%s%s", parameter_prefixes[i], name);
-        const char *value = getenv(variable);
-        if (value != NULL)
-            return value;
-    }
-    return NULL;
-}
 
 static const char *find_user_agent(const struct run_options *options)
 {
     for (size_t i = 0; i < sizeof agent_parameters / sizeof *agent_parameters; i++) {
-        const char *value = find_parameter(options, agent_parameters[i]);
+        const char *value = mpirun_find_parameter(options, agent_parameters[i]);
         if (value != NULL)
             return value;
     }
@@ -55,7 +39,7 @@ static const char *find_user_agent(const struct run_options *options)
 
 bool host_probe_is_by_slurm(const struct run_options *options)
 {
-    const char *launcher = find_parameter(options, "plm");
+    const char *launcher = mpirun_find_parameter(options, "plm");
     bool is_by_agent =
         launcher != NULL ? strcmp(launcher, "slurm") != 0 : find_user_agent(options) != NULL;
     return getenv("SLURM_JOB_ID") != NULL && !is_by_agent;

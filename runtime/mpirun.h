@@ -15,6 +15,10 @@ int mpirun_read_version(const char *text, struct mpirun *mpirun, struct sheaf_er
 /* Asks the mpirun that `path` (NULL = the one in $PATH) names; gives up after 10 s. Keeps path. */
 int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *error);
 
+/* The value of a parameter of Open MPI that the user has given, on the command line or in the
+ * environment; NULL if none. Borrowed from there. */
+const char *mpirun_find_parameter(const struct run_options *options, const char *name);
+
 /* Where ranks go. */
 struct mpirun_layout {
     uint32_t ranks;

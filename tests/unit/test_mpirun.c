@@ -102,6 +102,37 @@ static void version_5_gets_its_options(void **state)
     assert_has_not(&line, "--oversubscribe ");
 }
 
+static void one_host_needs_no_network(void **state)
+{
+    (void)state;
+    unsetenv("OMPI_MCA_pml");
+    unsetenv("OMPI_MCA_btl");
+    struct run_options options = {.job_path = "j"};
+    struct mpirun_layout here = {.ranks = 3, .host_count = 1};
+    struct mpirun_layout hosts = {.ranks = 3, .host_count = 2};
+    struct line line = line_of("4.1.4", &here, &options);
+    assert_has(&line, " --mca pml ob1 --mca btl self,vader,tcp ");
+    line = line_of("5.0.7", &here, &options);
+    assert_has(&line, " --mca pml ob1 --mca btl self,sm,tcp ");
+    line = line_of("4.1.4", &hosts, &options);
+    assert_has_not(&line, " --mca ");
+}
+
+static void own_network_of_the_user_is_respected(void **state)
+{
+    (void)state;
+    const char *words[] = {"--mca", "pml", "ucx"};
+    struct run_options options = {.job_path = "j", .mpi_options = words, .mpi_option_count = 3};
+    struct mpirun_layout here = {.ranks = 3, .host_count = 1};
+    struct line line = line_of("4.1.4", &here, &options);
+    assert_has(&line, " --mca pml ucx ");
+    assert_has_not(&line, "btl");
+    setenv("OMPI_MCA_btl", "^openib", 1);
+    line = line_of("4.1.4", &here, &(struct run_options){.job_path = "j"});
+    unsetenv("OMPI_MCA_btl");
+    assert_has_not(&line, "pml");
+}
+
 static void several_hosts_get_a_rank_each_in_turn(void **state)
 {
     (void)state;
@@ -179,6 +210,8 @@ int main(void)
         cmocka_unit_test(other_programs_are_refused),
         cmocka_unit_test(version_4_gets_its_options),
         cmocka_unit_test(version_5_gets_its_options),
+        cmocka_unit_test(one_host_needs_no_network),
+        cmocka_unit_test(own_network_of_the_user_is_respected),
         cmocka_unit_test(several_hosts_get_a_rank_each_in_turn),
         cmocka_unit_test(own_mapping_of_the_user_is_respected),
         cmocka_unit_test(ranks_get_all_arguments_of_the_user),
