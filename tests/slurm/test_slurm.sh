@@ -78,8 +78,8 @@ CONF
 }
 
 # Slurm's shortest time limit is a minute. Jobs with a comment "N s" must end so long after their
-# start: Slurm then ends them, and says so to who asks. It is the prolog of the batch script that sets
-# it, since that of the job may be left out when the job starts again a few seconds after its end.
+# start: Slurm then ends them, and says so to who asks. It is set by the prolog of the batch script,
+# since that of the job may be left out when the job starts again a few seconds after its end.
 write_prolog()
 {
     cat >"$slurm/prolog" <<'PROLOG'
