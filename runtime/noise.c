@@ -17,6 +17,8 @@ static const char *const noise_lines[] = {
     "more process has sent help",      /* "1 more process has sent help message ..." */
     "more processes have sent help",   /* its plural */
     "to 0 to see all help / error",    /* what follows it */
+    "btl_tcp_proc_create_interface",   /* 5.x: no TCP within a host, where none is needed */
+    "find reachable pairing between",  /* the rest of that line, if others wrote in between */
 };
 
 static const char *const noise_blocks[] = {

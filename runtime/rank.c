@@ -342,10 +342,8 @@ int rank_main(const struct run_options *options)
         code = spawner_start(&rank.spawner, &error);
     if (code == 0 && has_worker && load_code == 0)
         code = topology_discover(&rank.topology, &error);
-    int ignored_rank;
-    int ignored_count;
     if (code == 0)
-        code = session_open(&ignored_rank, &ignored_count, &error);
+        code = session_open(&error);
     if (code < 0) {
         tell_error(options, &error);
         return sheaf_error_exit_status(code);

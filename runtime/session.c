@@ -40,16 +40,22 @@ bool session_is_under_mpi(void)
     return session_environment_read().rank >= 0;
 }
 
-int session_open(int *rank, int *rank_count, struct sheaf_error *error)
+int session_open(struct sheaf_error *error)
 {
+    struct session_environment environment = session_environment_read();
     int provided;
+    int rank_count;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         return sheaf_error_set(error, SHEAF_ERROR_TRANSPORT,
                                "MPI_Init_thread failed; run `sheaf doctor` on this host");
     /* After a loss every call must come back to us. */
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    MPI_Comm_rank(MPI_COMM_WORLD, rank);
-    MPI_Comm_size(MPI_COMM_WORLD, rank_count);
+    MPI_Comm_size(MPI_COMM_WORLD, &rank_count);
+    if (rank_count == 1 && (environment.rank > 0 || environment.rank_count > 1))
+        return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                               "mpirun was gone before MPI had started on rank %d: repeat the "
+                               "command",
+                               environment.rank);
     return 0;
 }
 

@@ -19,8 +19,9 @@ struct session_environment session_environment_read(void);
 /* True when this process was started as a rank (by mpirun, or srun with PMIx). */
 bool session_is_under_mpi(void);
 
-/* Starts MPI; nothing collective follows but the finalizing. */
-int session_open(int *rank, int *rank_count, struct sheaf_error *error);
+/* Starts MPI; nothing collective follows but the finalizing. PROCESS when what has started this
+ * process is gone: MPI then takes it for the only rank, which it must not act as. */
+int session_open(struct sheaf_error *error);
 
 /* Ends the membership and, unless everything is well, the process. When nobody was lost the ranks
  * finalize together, with a watchdog of `deadline_s` seconds that leaves with `status`. After a

@@ -83,9 +83,27 @@ setting_for_huge_pages_is_hidden_from_commands()
     [ "$(cat "$work/printed")" = 'glibc.malloc.check=0 ' ] || { cat "$work/printed"; return 1; }
 }
 
+# MPI then takes each rank for the only one.
+rank_that_has_lost_its_mpirun_touches_nothing()
+{
+    local rank status
+    for rank in 0 1; do
+        status=0
+        OMPI_COMM_WORLD_RANK=$rank OMPI_COMM_WORLD_SIZE=4 \
+            "$sheaf" run --fresh --tasks 3 --dir lost "$TEST_PLUGINS/noop.so" >out 2>said ||
+            status=$?
+        cat said
+        [ $status = 4 ] && grep -q "mpirun was gone before MPI had started on rank $rank" said ||
+            { fail "rank $rank: status $status"; return 1; }
+        [ ! -e lost ] || { fail "rank $rank has begun the run"; return 1; }
+    done
+}
+
 check launcher_prints_the_number_of_primes launcher_prints_the_number_of_primes
 check mpirun_prints_the_number_of_primes mpirun_prints_the_number_of_primes
 check one_rank_does_it_alone one_rank_does_it_alone
+check rank_that_has_lost_its_mpirun_touches_nothing \
+    rank_that_has_lost_its_mpirun_touches_nothing
 check finished_job_prints_its_result_again_at_once finished_job_prints_its_result_again_at_once
 check output_goes_to_the_file_that_is_named output_goes_to_the_file_that_is_named
 check placement_is_shown_on_request placement_is_shown_on_request
