@@ -117,8 +117,8 @@ continues_with_all_but_a_checkpoint()
     [ "${oldest_ms:-0}" -le 4000 ] || fail "too much work is lost"
 }
 
-# By SIGINT and SIGTERM mpirun itself kills the ranks after a second, which a busy machine may need
-# for less than a stop, and returns 1 in any case. That of Open MPI 5 passes on nothing that they say
+# By SIGINT and SIGTERM mpirun kills the ranks after a second, which may be too short for a stop
+# on a busy machine, and returns 1 in any case. That of Open MPI 5 passes on nothing that they say
 # from then on.
 passes_on_last_words()
 {
