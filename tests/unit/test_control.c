@@ -247,8 +247,8 @@ static void noise_is_left_out_and_the_rest_passes_in_order(void **state)
     static const char *const lines[] = {
         "first",
         "[vm:06109] PMIX ERROR: BAD-PARAM in file ../../../src/event/pmix_event_notification.c",
-        "[vm][[6600,1],1][../btl_tcp_proc.c:266:mca_btl_tcp_proc_create_interface_graph] "
-        "Unable to find reachable pairing between local and remote interfaces",
+        "[vm][[6600,1],1][../btl_tcp_proc.c:266:mca_btl_tcp_proc_create_interface_graph] Unable",
+        "to find reachable pairing between local and remote interfaces",
         DASHES,
         "mpirun noticed that process rank 1 with PID 0 on node vm exited on signal 9 (Killed).",
         DASHES,
