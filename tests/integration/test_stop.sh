@@ -133,7 +133,7 @@ stopped_mpirun_loses_nothing()
     stopped_ms=$(date +%s%3N)
     kill "-$1" "$started"
     ends_with "$2" "$name" || return 1
-    if [ "$1" != USR1 ] && ! grep -q '"state": "stopped"' "$name/status.json"; then
+    if ! passes_on_last_words "$1" && ! grep -q '"state": "stopped"' "$name/status.json"; then
         echo "# $name: mpirun killed the ranks before they had stopped" >&3
         continues_with_all_but_a_checkpoint "$name" "$stopped_ms"
         return
