@@ -3,13 +3,13 @@
 
 #include "../scheduler/scheduler.h"
 #include "clock.h"
+#include "process_detach.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,16 +17,8 @@ enum { AT_ONCE_MAX = 128 }; /* as many as mpirun starts at a time */
 
 static _Noreturn void become(const struct inquiry *inquiry, pid_t parent, int out)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    for (int i = 1; i < NSIG; i++)
-        signal(i, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    /* A group to kill, and no terminal to ask for a password. */
-    setsid();
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(INQUIRY_CANNOT_EXECUTE); /* it died in between */
+    if (!process_detach(parent, SIGKILL))
+        _exit(INQUIRY_CANNOT_EXECUTE);
     if (inquiry->is_needless != NULL && inquiry->is_needless(inquiry->context))
         _exit(INQUIRY_NEEDLESS);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -2,6 +2,7 @@
 #include "process_tree.h"
 
 #include "process_children.h"
+#include "process_detach.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,16 +42,8 @@ static void forget_stranger(struct process_tree *tree, pid_t child)
 static _Noreturn void become(char *const *arguments, const struct process_streams *streams,
                              pid_t parent, int report)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    for (int i = 1; i < NSIG; i++)
-        signal(i, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    /* Without the terminal nothing below can ask for a password and be stopped for it. */
-    setsid();
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(126); /* it died in between */
+    if (!process_detach(parent, SIGTERM))
+        _exit(126);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(streams->out, STDOUT_FILENO) >= 0 &&
         dup2(streams->error, STDERR_FILENO) >= 0)

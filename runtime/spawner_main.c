@@ -13,6 +13,7 @@
 #include "executor.h"
 #include "executor_log.h"
 #include "process_children.h"
+#include "process_detach.h"
 #include "spawner.h"
 #include "spawner_setup.h"
 #include "staging.h"
@@ -40,7 +41,6 @@ enum {
     LOG_CHECK_MS = 250,            /* between looks at how large the logs are */
     DESCRIPTORS_MAX_GUESS = 65536, /* where the kernel has no close_range */
     EXIT_SETUP_FAILED = 127,
-    SIGNALS_END = 65,
 };
 
 struct child {
@@ -84,15 +84,6 @@ static void close_all_but(int a, int b)
     close_descriptors(high + 1, ~0U);
 }
 
-static void reset_signals(void)
-{
-    sigset_t none;
-    for (int i = 1; i < SIGNALS_END; i++)
-        signal(i, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* A command that a task starts must not believe that it is an MPI rank. */
 static void remove_mpi_environment(void)
 {
@@ -132,9 +123,9 @@ static void die_with(pid_t parent, int signal_number)
 
 static void leave_rank(struct spawner_process *spawner)
 {
-    die_with(spawner->options.rank_process, SIGKILL);
-    setsid(); /* a Ctrl-C or mpirun's signals to the rank's group are the rank's to answer */
-    reset_signals();
+    /* A Ctrl-C or mpirun's signals to the rank's group are the rank's to answer. */
+    if (!process_detach(spawner->options.rank_process, SIGKILL))
+        _exit(EXIT_SETUP_FAILED);
     set_standard_descriptors();
     close_all_but(spawner->options.socket, spawner->options.wake);
     remove_mpi_environment();
