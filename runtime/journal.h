@@ -51,6 +51,10 @@ struct journal_recovery {
     /* Called for each damaged or torn place. May be NULL. A torn tail has text "torn tail"; its
      * seqs and tasks were never reported as durable, unless bytes went bad later. */
     void (*damaged)(void *context, const struct journal_damage *damage);
+    /* For a view: whether it matters if some of `tasks` are done. What is about other tasks alone,
+     * or about workers and attempts, may be left out, and is then not checked: after any damage, or
+     * a torn tail, read all. NULL: all matters. */
+    bool (*matters)(void *context, struct range tasks);
     void *context;
     bool is_new;       /* out: no fact was there, or none could be read */
     uint64_t last_seq; /* out: the next fact takes this + 1 */

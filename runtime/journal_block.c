@@ -37,7 +37,7 @@ void journal_block_put(struct journal_block *block, const struct fact *fact, con
     block_bytes_pad(&block->content);
     header->last_seq = fact->seq;
     header->record_count++;
-    block_header_add_tasks(header, fact);
+    block_header_add_fact(header, fact);
     block->payload_bytes += payload_size;
 }
 

@@ -68,7 +68,12 @@ static int check_header(struct recovery *recovery, struct opened_segment *segmen
 static int inspect_snapshot(const struct recovery *recovery, struct opened_segment *segment,
                             struct sheaf_error *error)
 {
-    struct segment_walk walk = segment_walk_of(&segment->file);
+    if (journal_selection_has_snapshot(&recovery->replayer.selection, &segment->file)) {
+        segment->snapshot = SNAPSHOT_WHOLE;
+        return 0;
+    }
+    struct segment_walk walk;
+    segment_walk_init(&walk, &segment->file);
     struct segment_piece piece;
     const struct block_header *header = &walk.block.header;
     bool is_whole = true;

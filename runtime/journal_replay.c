@@ -11,12 +11,15 @@ void journal_replayer_init(struct journal_replayer *replayer, struct journal_rec
                            struct journal_recovered *out)
 {
     *replayer = (struct journal_replayer){.caller = caller, .out = out};
+    if (caller->matters != NULL)
+        replayer->selection.caller = caller;
     replayer->partials = memory_allocate(FACT_PARTIALS_MAX * sizeof *replayer->partials);
 }
 
 void journal_replayer_close(struct journal_replayer *replayer)
 {
     free(replayer->partials);
+    journal_selection_close(&replayer->selection);
 }
 
 static void tell_caller(struct journal_replayer *replayer, const struct segment_file *file,
@@ -40,17 +43,8 @@ static void emit(struct journal_replayer *replayer, const struct fact *fact)
     replayer->caller->replay(replayer->caller->context, fact);
 }
 
-static void emit_snapshot_end(struct journal_replayer *replayer, uint64_t seq)
-{
-    struct fact fact = {.kind = FACT_SNAPSHOT_END, .seq = seq};
-    replayer->is_in_snapshot = false;
-    emit(replayer, &fact);
-}
-
 static void emit_read(struct journal_replayer *replayer, const struct fact *fact)
 {
-    if (fact->kind == FACT_SNAPSHOT_END)
-        replayer->is_in_snapshot = false;
     if (fact->kind == FACT_JOB_ACCEPTED)
         replayer->has_job = true;
     replayer->out->fact_count++;
@@ -106,9 +100,50 @@ static void replay_map(struct journal_replayer *replayer, const struct record *r
         struct payload payload = {0};
         struct block_location location;
         payload_entry_get(&reader, &payload, &location);
-        if (payload.seq <= replayer->base_seq && location.start_seq <= replayer->base_seq)
+        if (payload.seq <= replayer->base_seq && location.start_seq <= replayer->base_seq &&
+            journal_selection_needs_payload(&replayer->selection, payload.seq))
             add_payload(replayer, &payload, location);
     }
+}
+
+/* Now that the payloads that matter are known. */
+static void replay_needed_maps(struct journal_replayer *replayer)
+{
+    struct journal_selection *selection = &replayer->selection;
+    struct block_buffer block = {0};
+    struct record record;
+    journal_selection_sort(selection);
+    for (size_t i = 0; i < selection->map_count; i++) {
+        if (!journal_selection_needs_map(selection, i))
+            continue;
+        uint64_t offset_bytes = selection->maps[i].offset_bytes;
+        if (segment_file_read_block(selection->file, offset_bytes, &block) != BLOCK_SOUND) {
+            struct journal_damage damage = {.offset_bytes = offset_bytes,
+                                            .text = "damaged: part of a snapshot"};
+            journal_report_damage(replayer, selection->file, &damage);
+            continue;
+        }
+        struct byte_reader reader = byte_reader_of(block.raw, block.header.raw_bytes);
+        while (record_next(&reader, &record)) {
+            if (record.kind == RECORD_PAYLOAD_MAP)
+                replay_map(replayer, &record);
+        }
+    }
+    block_buffer_close(&block);
+}
+
+static void leave_snapshot(struct journal_replayer *replayer)
+{
+    replay_needed_maps(replayer);
+    replayer->is_in_snapshot = false;
+}
+
+static void emit_snapshot_end(struct journal_replayer *replayer, uint64_t seq)
+{
+    struct fact fact = {.kind = FACT_SNAPSHOT_END, .seq = seq};
+    if (replayer->is_in_snapshot)
+        leave_snapshot(replayer);
+    emit(replayer, &fact);
 }
 
 static void report_record(struct journal_replayer *replayer, uint64_t offset_bytes, uint64_t seq)
@@ -136,6 +171,10 @@ static bool replay_fact(struct journal_replayer *replayer, const struct record *
             return true;
         keep_job(replayer, record);
     }
+    if (is_snapshot && fact.kind == FACT_RESULT)
+        journal_selection_add_result(&replayer->selection, &fact.as.result);
+    if (is_snapshot && fact.kind == FACT_SNAPSHOT_END)
+        leave_snapshot(replayer);
     if (!is_snapshot && replayer->is_in_snapshot)
         emit_snapshot_end(replayer, replayer->base_seq);
     if (record->payload_bytes > 0) {
@@ -339,13 +378,17 @@ bool journal_block_ends_snapshot(const struct block_buffer *block)
 void journal_replay_segment(struct journal_replayer *replayer, struct segment_file *file,
                             struct replayed_segment segment)
 {
-    struct segment_walk walk = segment_walk_of(file);
+    struct segment_walk walk;
+    segment_walk_init(&walk, file);
     struct segment_piece piece;
     bool is_past_snapshot = file->start_seq == 0;
     uint64_t tail_bytes = SEGMENT_HEADER_BYTES;
     uint64_t head_bytes = SEGMENT_HEADER_BYTES;
     replayer->file = file;
-    while (segment_walk_next(&walk, &piece)) {
+    for (;;) {
+        journal_selection_skip(&replayer->selection, &walk, file->start_seq == replayer->base_seq);
+        if (!segment_walk_next(&walk, &piece))
+            break;
         const struct block_header *header = &walk.block.header;
         if (piece.state == BLOCK_SOUND && !is_own_block(replayer, header)) {
             piece.state = BLOCK_BAD_HEADER;

@@ -3,6 +3,7 @@
 #define SHEAF_JOURNAL_REPLAY_H
 
 #include "journal_internal.h"
+#include "journal_selection.h"
 
 /* Damaged blocks without a sound one between them. */
 struct damaged_stretch {
@@ -16,7 +17,7 @@ struct damaged_stretch {
     struct range tasks;
 };
 
-/* Owns `partials`; borrows the rest. */
+/* Owns `partials` and the selection; borrows the rest. */
 struct journal_replayer {
     struct journal_recovery *caller;
     struct journal_recovered *out;
@@ -32,6 +33,7 @@ struct journal_replayer {
     uint64_t seen_seq;    /* last seq of the last sound block */
     uint64_t lost_seq;    /* highest known to be lost */
     struct damaged_stretch stretch;
+    struct journal_selection selection;
     const struct segment_file *file; /* being replayed */
 };
 

@@ -124,6 +124,7 @@ static int write_map(struct rotation_output *output, struct sheaf_error *error)
     struct byte_writer entries = {0};
     int code = 0;
     for (size_t next = 0; code == 0 && next < rotation->live_count;) {
+        uint64_t first_seq = rotation->live[next].seq;
         byte_writer_clear(&entries);
         for (size_t i = 0; i < MAP_ENTRIES_MAX && next < rotation->live_count; i++)
             payload_entry_put(&entries, &rotation->live[next++]);
@@ -133,7 +134,8 @@ static int write_map(struct rotation_output *output, struct sheaf_error *error)
             .payload = entries.data,
             .payload_bytes = entries.size,
         };
-        start_block(output, BLOCK_SNAPSHOT);
+        start_block(output, BLOCK_SNAPSHOT | BLOCK_MAP);
+        output->block.header.first_seq = first_seq;
         put_record(output, &record);
         code = write_block(output, true, error);
     }

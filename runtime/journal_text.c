@@ -58,7 +58,8 @@ struct torn_tail {
 static void print_blocks(struct segment_file *file, FILE *out, bool is_last,
                          struct segment_summary *summary)
 {
-    struct segment_walk walk = segment_walk_of(file);
+    struct segment_walk walk;
+    segment_walk_init(&walk, file);
     struct segment_piece piece;
     struct torn_tail tail = {0};
     while (segment_walk_next(&walk, &piece)) {

@@ -61,6 +61,7 @@ struct run_view {
     struct failed_outputs *failed;
     struct byte_writer bytes; /* of one partial */
     uint64_t next_task;       /* of the range being printed: before it all is printed */
+    bool is_damaged;          /* the journal, as far as it was read */
     bool is_incomplete;       /* a task that was asked for has nothing to print */
 };
 
@@ -198,7 +199,26 @@ static int print_range(struct run_view *view, struct range range, struct sheaf_e
 
 static void apply(void *context, const struct fact *fact)
 {
-    state_apply(context, fact);
+    struct run_view *view = context;
+    state_apply(view->state, fact);
+}
+
+static void note_damage(void *context, const struct journal_damage *damage)
+{
+    (void)damage;
+    struct run_view *view = context;
+    view->is_damaged = true;
+}
+
+static bool is_asked_for(void *context, struct range tasks)
+{
+    const struct run_view *view = context;
+    const struct task_list *list = &view->options->tasks;
+    for (size_t i = 0; i < list->count; i++) {
+        if (range_intersects(list->ranges[i], tasks))
+            return true;
+    }
+    return false;
 }
 
 static void close_view(struct run_view *view)
@@ -209,13 +229,30 @@ static void close_view(struct run_view *view)
     view->state = NULL;
 }
 
-/* Reads the journal as it is now. */
-static int open_view(struct run_view *view, const char *journal, struct sheaf_error *error)
+static int read_journal(struct run_view *view, const char *journal, bool is_whole,
+                        struct sheaf_error *error)
 {
     close_view(view);
     view->state = state_create();
-    struct journal_recovery recovery = {.replay = apply, .context = view->state};
+    view->is_damaged = false;
+    struct journal_recovery recovery = {
+        .replay = apply,
+        .damaged = note_damage,
+        .matters = is_whole ? NULL : is_asked_for,
+        .context = view,
+    };
     return journal_view_open(journal, &recovery, &view->journal, error);
+}
+
+/* Reads the journal as it is now, for a few tasks only what is about them: a large journal takes
+ * long. */
+static int open_view(struct run_view *view, const char *journal, struct sheaf_error *error)
+{
+    bool is_whole = view->options->tasks.count == 0;
+    int code = read_journal(view, journal, is_whole, error);
+    if (code == 0 && !is_whole && view->is_damaged)
+        code = read_journal(view, journal, true, error);
+    return code;
 }
 
 /* A run that goes on may move results while they are read: then they are looked for again. */

@@ -15,7 +15,7 @@ enum {
     SEGMENT_MAGIC_BYTES = sizeof SEGMENT_MAGIC - 1,
     BLOCK_MAGIC_BYTES = sizeof BLOCK_MAGIC - 1,
     CRC_BYTES = 4,
-    BLOCK_FLAGS = BLOCK_COMPRESSED | BLOCK_SNAPSHOT | BLOCK_CARRIER,
+    BLOCK_FLAGS = BLOCK_COMPRESSED | BLOCK_SNAPSHOT | BLOCK_CARRIER | BLOCK_MAP | BLOCK_REVISES,
 };
 
 uint32_t block_crc(const void *data, size_t size)
@@ -156,8 +156,11 @@ bool block_is_intact(const struct block_header *header, const unsigned char *sto
 }
 
 /* Only what makes tasks done counts: losing an assignment, or the output of finish, costs none. */
-void block_header_add_tasks(struct block_header *header, const struct fact *fact)
+void block_header_add_fact(struct block_header *header, const struct fact *fact)
 {
+    if (fact->kind == FACT_JOB_ACCEPTED || fact->kind == FACT_RESULT_LOST ||
+        fact->kind == FACT_FAILED_REOPENED)
+        header->flags |= BLOCK_REVISES;
     bool counts = (fact->kind == FACT_RESULT &&
                    (fact->as.result.work == WORK_RUN || fact->as.result.work == WORK_MERGE)) ||
                   (fact->kind == FACT_ATTEMPT_FAILED && fact->as.attempt_failed.is_final);

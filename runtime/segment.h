@@ -18,7 +18,7 @@
 #include "../scheduler/fact.h"
 
 enum {
-    SEGMENT_FORMAT_VERSION = 1,
+    SEGMENT_FORMAT_VERSION = 2,
     SEGMENT_HEADER_BYTES = 64,
     SEGMENT_IDENTITY_BYTES = 32,
     BLOCK_HEADER_BYTES = 80,
@@ -33,6 +33,8 @@ enum block_flag {
     BLOCK_COMPRESSED = 1,
     BLOCK_SNAPSHOT = 2,
     BLOCK_CARRIER = 4,
+    BLOCK_MAP = 8,      /* of a snapshot: where live payloads lie, and nothing else */
+    BLOCK_REVISES = 16, /* has facts that take back what earlier ones said of tasks */
 };
 
 /* Kinds of records that are not facts. */
@@ -69,7 +71,8 @@ struct block_header {
     uint64_t identity_tag;
     uint64_t stored_bytes;
     uint64_t raw_bytes;
-    uint64_t first_seq; /* of its facts; in a snapshot both are the snapshot's seq */
+    uint64_t first_seq; /* of its facts; in a snapshot both are the snapshot's seq, but for
+                           first_seq of a map: that of the first payload in it */
     uint64_t last_seq;
     struct range tasks; /* hull of the tasks whose results are in it */
     uint32_t record_count;
@@ -88,8 +91,8 @@ uint64_t block_extent_bytes(const struct block_header *header);
 uint32_t block_crc(const void *data, size_t size);
 /* True when `stored` is what the header's checksum was made of. */
 bool block_is_intact(const struct block_header *header, const unsigned char *stored);
-/* Adds the tasks whose results are lost when `fact` is. */
-void block_header_add_tasks(struct block_header *header, const struct fact *fact);
+/* Adds the tasks whose results are lost when `fact` is, and whether it takes others back. */
+void block_header_add_fact(struct block_header *header, const struct fact *fact);
 
 struct record {
     uint8_t kind; /* enum fact_kind or enum record_kind */

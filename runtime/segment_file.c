@@ -1,6 +1,7 @@
 /* segment_file.c - finds segments in a directory and walks their blocks, past damaged ones. */
 #include "segment_file.h"
 
+#include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "compress.h"
 
@@ -18,6 +19,7 @@ enum {
     NAME_DIGITS = 16,
     PAGE_BYTES = 4096,
     SEARCH_BYTES = 64 << 10,
+    WINDOW_BYTES = 256 << 10,
 };
 
 void segment_name(uint64_t start_seq, char name[SEGMENT_NAME_BYTES])
@@ -144,9 +146,37 @@ static void read_page(struct segment_file *file, uint64_t offset, unsigned char 
     memset(data + kept, 0, size - kept);
 }
 
+/* False where too much is asked for at once, or the disk has bad places: then piece by piece. */
+static bool read_from_window(const struct segment_file *file, uint64_t offset, unsigned char *data,
+                             size_t size)
+{
+    struct segment_window *window = file->window;
+    if (window == NULL || size > WINDOW_BYTES || offset < window->bad_end_bytes)
+        return false;
+    bool is_inside = offset >= window->offset_bytes &&
+                     offset - window->offset_bytes <= window->size_bytes &&
+                     size <= window->size_bytes - (size_t)(offset - window->offset_bytes);
+    if (!is_inside) {
+        size_t whole = file->size_bytes < WINDOW_BYTES ? (size_t)file->size_bytes : WINDOW_BYTES;
+        if (window->bytes == NULL)
+            window->bytes = memory_allocate(whole);
+        ssize_t got =
+            disk_read_all(file->disk, file->descriptor, window->bytes, whole, (off_t)offset);
+        window->offset_bytes = offset;
+        window->size_bytes = got > 0 ? (size_t)got : 0;
+        if (got < 0)
+            window->bad_end_bytes = offset + WINDOW_BYTES;
+        if (size > window->size_bytes)
+            return false;
+    }
+    memcpy(data, window->bytes + (offset - window->offset_bytes), size);
+    return true;
+}
+
 static void read_bytes(struct segment_file *file, uint64_t offset, unsigned char *data, size_t size)
 {
-    if (disk_read_all(file->disk, file->descriptor, data, size, (off_t)offset) == (ssize_t)size)
+    if (read_from_window(file, offset, data, size) ||
+        disk_read_all(file->disk, file->descriptor, data, size, (off_t)offset) == (ssize_t)size)
         return;
     for (size_t done = 0; done < size;) {
         size_t part = PAGE_BYTES - (size_t)((offset + done) % PAGE_BYTES);
@@ -216,14 +246,30 @@ enum block_state segment_file_read_block(struct segment_file *file, uint64_t off
                : BLOCK_BAD_BYTES;
 }
 
-struct segment_walk segment_walk_of(struct segment_file *file)
+void segment_walk_init(struct segment_walk *walk, struct segment_file *file)
 {
-    return (struct segment_walk){.file = file, .offset_bytes = SEGMENT_HEADER_BYTES};
+    CHECK(file->window == NULL);
+    *walk = (struct segment_walk){.file = file, .offset_bytes = SEGMENT_HEADER_BYTES};
+    file->window = &walk->window;
 }
 
 void segment_walk_close(struct segment_walk *walk)
 {
+    walk->file->window = NULL;
+    free(walk->window.bytes);
     block_buffer_close(&walk->block);
+}
+
+bool segment_walk_peek(struct segment_walk *walk, struct block_header *header)
+{
+    struct segment_file *file = walk->file;
+    return read_block_header(file, walk->offset_bytes, header) &&
+           header->stored_bytes <= file->size_bytes - walk->offset_bytes - BLOCK_HEADER_BYTES;
+}
+
+void segment_walk_skip(struct segment_walk *walk, const struct block_header *header)
+{
+    walk->offset_bytes += block_extent_bytes(header);
 }
 
 /* The offset of the first sound block header at or after `offset`, or the file's size. */

@@ -29,6 +29,15 @@ int segment_list_read(const char *dir, const char *suffix, struct segment_list *
                       struct sheaf_error *error);
 void segment_list_close(struct segment_list *list);
 
+/* Bytes of a file that were read at once, as a walk asks for many small pieces in a row. All zero
+ * is valid and empty. Owns `bytes`. */
+struct segment_window {
+    unsigned char *bytes;
+    uint64_t offset_bytes;
+    size_t size_bytes;
+    uint64_t bad_end_bytes; /* a window that began before could not be read as a whole */
+};
+
 /* A segment opened for reading. What is appended after the opening is not seen. */
 struct segment_file {
     const struct disk *disk; /* kept */
@@ -36,6 +45,7 @@ struct segment_file {
     uint64_t start_seq;
     uint64_t size_bytes;
     uint64_t unreadable_end_bytes; /* behind the last bytes that a read failed on; 0: none so far */
+    struct segment_window *window; /* borrowed; of the walk under way, or NULL */
 };
 
 /* Fails when nothing of the file can be read. */
@@ -76,16 +86,23 @@ struct segment_piece {
     bool has_header; /* of the first block in a damaged stretch */
 };
 
-/* Borrows `file`. Owns the buffer, which holds the block of the last piece. */
+/* Borrows `file`, for no more than one walk at a time. Owns the rest; the buffer holds the block of
+ * the last piece. */
 struct segment_walk {
     struct segment_file *file;
+    struct segment_window window;
     uint64_t offset_bytes;
     struct block_buffer block;
 };
 
-struct segment_walk segment_walk_of(struct segment_file *file);
+void segment_walk_init(struct segment_walk *walk, struct segment_file *file);
 void segment_walk_close(struct segment_walk *walk);
 /* False at the end of the file. */
 bool segment_walk_next(struct segment_walk *walk, struct segment_piece *piece);
+/* True when the next block has a sound header, which *header takes, and ends within the file; its
+ * bytes have not been looked at. */
+bool segment_walk_peek(struct segment_walk *walk, struct block_header *header);
+/* Passes over the block that was peeked at. */
+void segment_walk_skip(struct segment_walk *walk, const struct block_header *header);
 
 #endif

@@ -70,6 +70,8 @@ struct disk_fake {
     bool has_failed;
     uint64_t calls_to_crash; /* 0: no crash */
     bool has_crashed;
+    off_t bad_first_bytes;
+    off_t bad_end_bytes;
     size_t write_size_max;
     bool has_space_limit;
     uint64_t space_left;
@@ -274,8 +276,16 @@ static ssize_t fake_pread(void *context, int descriptor, void *data, size_t size
     pthread_mutex_lock(&fake->mutex);
     enum fate fate = decide_fate(fake, DISK_PREAD);
     int read_errno = errno;
+    off_t bad_first = fake->bad_first_bytes;
+    off_t bad_end = fake->bad_end_bytes;
     pthread_mutex_unlock(&fake->mutex);
     errno = read_errno;
+    if (fate == FATE_PASS && offset >= bad_first && offset < bad_end) {
+        errno = EIO;
+        return -1;
+    }
+    if (offset < bad_first && size > (size_t)(bad_first - offset))
+        size = (size_t)(bad_first - offset);
     return fate == FATE_PASS ? disk_system()->pread(NULL, descriptor, data, size, offset) : -1;
 }
 
@@ -488,6 +498,14 @@ bool disk_fake_has_failed(struct disk_fake *fake)
     bool has_failed = fake->has_failed || fake->has_crashed;
     pthread_mutex_unlock(&fake->mutex);
     return has_failed;
+}
+
+void disk_fake_break(struct disk_fake *fake, off_t first_bytes, off_t end_bytes)
+{
+    pthread_mutex_lock(&fake->mutex);
+    fake->bad_first_bytes = first_bytes;
+    fake->bad_end_bytes = end_bytes;
+    pthread_mutex_unlock(&fake->mutex);
 }
 
 void disk_fake_crash(struct disk_fake *fake, uint64_t nth)

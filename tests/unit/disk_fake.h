@@ -39,6 +39,8 @@ void disk_fake_fail(struct disk_fake *fake, unsigned int calls, uint64_t nth, in
                     bool is_lasting);
 /* True when the call that was to fail has come. */
 bool disk_fake_has_failed(struct disk_fake *fake);
+/* Bytes from first_bytes up to end_bytes of any file cannot be read; 0 and 0: all can. */
+void disk_fake_break(struct disk_fake *fake, off_t first_bytes, off_t end_bytes);
 /* The nth changing call from now on is begun, and nothing after it happens. */
 void disk_fake_crash(struct disk_fake *fake, uint64_t nth);
 /* Writes take at most size_max bytes at a time; 0 for no limit. */

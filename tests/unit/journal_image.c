@@ -76,7 +76,8 @@ void journal_image_damage_block(struct journal_fixture *fixture, const struct jo
     uint64_t start_seq = image->list.starts[journal_image_last(image)];
     struct segment_file file;
     CHECK(segment_file_open(disk_system(), fixture->dir.text, start_seq, &file, NULL) == 0);
-    struct segment_walk walk = segment_walk_of(&file);
+    struct segment_walk walk;
+    segment_walk_init(&walk, &file);
     struct segment_piece piece;
     do
         CHECK(segment_walk_next(&walk, &piece));

@@ -201,7 +201,8 @@ static size_t find_blocks(const struct journal_fixture *fixture, uint64_t offset
 {
     struct segment_file file;
     CHECK(segment_file_open(disk_system(), fixture->dir.text, 0, &file, NULL) == 0);
-    struct segment_walk walk = segment_walk_of(&file);
+    struct segment_walk walk;
+    segment_walk_init(&walk, &file);
     struct segment_piece piece;
     size_t count = 0;
     while (segment_walk_next(&walk, &piece)) {

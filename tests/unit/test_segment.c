@@ -59,7 +59,7 @@ static void another_format_version_is_refused_by_name(void **state)
         bytes[SEGMENT_HEADER_BYTES - 4 + i] = (unsigned char)(crc >> (8 * i));
     struct sheaf_error error = {0};
     assert_int_equal(segment_header_decode(bytes, &header, &error), SHEAF_ERROR_IDENTITY);
-    assert_non_null(strstr(error.text, "format version 2"));
+    assert_non_null(strstr(error.text, "format version 3"));
 }
 
 static void block_header_comes_back_and_every_flipped_bit_is_seen(void **state)
@@ -163,18 +163,18 @@ static void block_names_the_tasks_whose_results_it_holds(void **state)
         .seq = 8,
         .as.assigned = {.work = WORK_RUN, .range = {0, 1000}, .attempt = 1},
     };
-    block_header_add_tasks(&header, &assigned);
+    block_header_add_fact(&header, &assigned);
     assert_true(range_is_empty(header.tasks));
-    block_header_add_tasks(&header, &fact);
+    block_header_add_fact(&header, &fact);
     assert_int_equal(header.tasks.first, 64);
     assert_int_equal(header.tasks.count, 64);
     partial.range = (struct range){512, 8};
-    block_header_add_tasks(&header, &fact);
+    block_header_add_fact(&header, &fact);
     assert_int_equal(header.tasks.first, 64);
     assert_int_equal(range_end(header.tasks), 520);
     fact.as.result.work = WORK_FINISH;
     partial.range = (struct range){0, 100000};
-    block_header_add_tasks(&header, &fact);
+    block_header_add_fact(&header, &fact);
     assert_int_equal(header.tasks.first, 64);
 }
 
@@ -291,7 +291,8 @@ static void walk_as_text(const struct walk_fixture *fixture, const struct disk *
 {
     struct segment_file file;
     CHECK(segment_file_open(disk, fixture->scratch.path, 0, &file, NULL) == 0);
-    struct segment_walk walk = segment_walk_of(&file);
+    struct segment_walk walk;
+    segment_walk_init(&walk, &file);
     struct segment_piece piece;
     static const char letters[] = {0, 'h', 'b', 'c'};
     for (; segment_walk_next(&walk, &piece); text++)
@@ -334,13 +335,17 @@ static void a_bad_sector_counts_as_damaged_bytes(void **state)
     char text[32];
     given_segment(&fixture);
     struct disk_fake *fake = disk_fake_create(fixture.scratch.path);
-    disk_fake_fail(fake, DISK_PREAD, 4, EIO, false); /* recovers on the second try */
+    disk_fake_fail(fake, DISK_PREAD, 2, EIO, false); /* recovers on the second try */
     walk_as_text(&fixture, disk_fake_disk(fake), text);
     assert_string_equal(text, "123456");
-    disk_fake_fail(fake, DISK_PREAD, 6, EIO, true); /* and for good */
+    assert_true(disk_fake_has_failed(fake));
+    off_t block = (off_t)fixture.offsets[2];
+    disk_fake_break(fake, block + BLOCK_HEADER_BYTES, block + BLOCK_HEADER_BYTES + 1);
     walk_as_text(&fixture, disk_fake_disk(fake), text);
-    assert_int_equal(strlen(text), 3);
-    assert_memory_equal(text, "12", 2);
+    assert_string_equal(text, "12b");
+    disk_fake_break(fake, block, block + 1);
+    walk_as_text(&fixture, disk_fake_disk(fake), text);
+    assert_string_equal(text, "12h456");
     disk_fake_destroy(fake);
     walk_fixture_close(&fixture);
 }
