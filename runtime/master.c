@@ -2,8 +2,8 @@
 #include "master_private.h"
 
 #include "../scheduler/check.h"
-#include "../scheduler/memory.h"
 #include "clock.h"
+#include "journal_state.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -229,45 +229,13 @@ static void tick(struct master *master, bool no_message_is_waiting)
     master_step(master, &input, NULL, 0);
 }
 
-struct snapshot {
-    struct fact *facts;
-    size_t count;
-    size_t capacity;
-};
-
-/* Facts of a snapshot borrow from the state; the journal copies them before the state changes. */
-static void add_to_snapshot(void *context, const struct fact *fact)
-{
-    struct snapshot *snapshot = context;
-    void *facts = snapshot->facts;
-    memory_grow(&facts, &snapshot->capacity, snapshot->count + 1, sizeof *snapshot->facts);
-    snapshot->facts = facts;
-    struct fact *added = &snapshot->facts[snapshot->count++];
-    *added = *fact;
-    if (fact->kind == FACT_RESULT)
-        added->as.result.partials =
-            memory_copy(fact->as.result.partials,
-                        fact->as.result.partial_count * sizeof *fact->as.result.partials);
-}
-
-static void take_snapshot(struct master *master)
-{
-    struct snapshot snapshot = {0};
-    state_snapshot(scheduler_state(master->scheduler), add_to_snapshot, &snapshot);
-    journal_snapshot(master->journal, snapshot.facts, snapshot.count);
-    for (size_t i = 0; i < snapshot.count; i++)
-        if (snapshot.facts[i].kind == FACT_RESULT)
-            free((void *)(uintptr_t)snapshot.facts[i].as.result.partials);
-    free(snapshot.facts);
-}
-
 static void look_at_journal(struct master *master)
 {
     struct sheaf_error error;
     if (journal_failure(master->journal, &error) < 0)
         master_fail(master, &error);
     else if (journal_wants_snapshot(master->journal))
-        take_snapshot(master);
+        journal_snapshot_state(master->journal, scheduler_state(master->scheduler));
 }
 
 bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_waiting)

@@ -1,10 +1,9 @@
 /* result_journal.c - appends facts, folds them, and writes snapshots of the fold. */
 #include "result_journal.h"
 
+#include "../../runtime/journal_state.h"
 #include "../../scheduler/check.h"
-#include "../../scheduler/memory.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 static void apply(void *context, const struct fact *fact)
@@ -53,34 +52,7 @@ void result_journal_append_result(struct result_journal *journal, struct range r
     result_journal_append(journal, fact, payload, payload_size);
 }
 
-struct fact_list {
-    struct fact *items;
-    size_t count;
-    size_t capacity;
-};
-
-static void add_fact(void *context, const struct fact *fact)
-{
-    struct fact_list *list = context;
-    void *items = list->items;
-    memory_grow(&items, &list->capacity, list->count + 1, sizeof *list->items);
-    list->items = items;
-    struct fact *added = &list->items[list->count++];
-    *added = *fact;
-    if (fact->kind == FACT_RESULT)
-        added->as.result.partials =
-            memory_copy(fact->as.result.partials,
-                        fact->as.result.partial_count * sizeof *fact->as.result.partials);
-}
-
 void result_journal_snapshot(struct result_journal *journal)
 {
-    struct fact_list list = {0};
-    state_snapshot(journal->state, add_fact, &list);
-    journal_snapshot(journal->journal, list.items, list.count);
-    for (size_t i = 0; i < list.count; i++) {
-        if (list.items[i].kind == FACT_RESULT)
-            free((void *)(uintptr_t)list.items[i].as.result.partials);
-    }
-    free(list.items);
+    journal_snapshot_state(journal->journal, journal->state);
 }
