@@ -60,6 +60,7 @@ void scheduler_destroy(struct scheduler *scheduler)
     free_step_partials(scheduler);
     work_queue_close(&scheduler->queue);
     range_set_close(&scheduler->merging);
+    range_set_close(&scheduler->departed);
     observations_close(&scheduler->observations);
     state_destroy(scheduler->state);
     free(scheduler);

@@ -22,6 +22,8 @@ struct scheduler_config {
     uint64_t range_count_max;
     uint64_t lost_after_ns;     /* silence after which a worker counts as lost; default 5 s */
     uint64_t no_workers_ns;     /* patience without any worker; default 30 s */
+    uint32_t worker_count;      /* that there can be: when all have left, none is waited for;
+                                   default 0: any number may come */
     uint64_t retry_delay_ns;    /* before a second attempt; doubles with each; default 100 ms */
     uint64_t merge_bytes_max;   /* input of one MERGE with more than two partials; default 16 MiB */
     uint32_t merge_fan_in;      /* partials that make a MERGE worth while; default 16 */

@@ -44,6 +44,7 @@ struct scheduler {
     uint64_t job_accepted_seq;  /* 0 when it was so before this run */
     bool is_workless;           /* work is to be done and no worker has a slot for it ... */
     uint64_t workless_ns;       /* ... since then */
+    struct range_set departed;  /* ranks of workers that have left */
     bool is_prepare_failed;     /* of the worker that left last ... */
     uint64_t prepare_failed_ns; /* ... then */
     struct fact_job_failed prepare_failure;

@@ -56,6 +56,7 @@ void workers_hello(struct scheduler *scheduler, const struct input_hello *hello)
     observed_node_name(node, hello->host);
     node->has_master = hello->has_master;
     node->heard_ns = scheduler->now_ns;
+    range_set_remove(&scheduler->departed, (struct range){hello->worker, 1});
     const struct fact_worker_joined joined = {
         .worker = hello->worker, .slot_count = hello->slot_count, .node = hello->node};
     admit(scheduler, &joined);
@@ -86,6 +87,7 @@ void workers_goodbye(struct scheduler *scheduler, const struct input_goodbye *go
         lose(scheduler, worker, goodbye->cause);
     if (worker != NULL)
         observed_worker_forget(&scheduler->observations, worker);
+    range_set_add(&scheduler->departed, (struct range){goodbye->worker, 1});
     if (!goodbye->prepare_failed)
         return;
     scheduler->is_prepare_failed = true;
@@ -144,9 +146,17 @@ static bool needs_workers(const struct scheduler *scheduler)
     return false;
 }
 
+/* All that there can be have left: those that are silent may be heard again. */
+static bool have_all_left(const struct scheduler *scheduler)
+{
+    uint32_t worker_count = scheduler->config.worker_count;
+    return worker_count > 0 && scheduler->departed.task_count >= worker_count;
+}
+
 static uint64_t presence_deadline(const struct scheduler *scheduler)
 {
-    return scheduler->workless_ns + scheduler->config.no_workers_ns;
+    uint64_t patience_ns = have_all_left(scheduler) ? 0 : scheduler->config.no_workers_ns;
+    return scheduler->workless_ns + patience_ns;
 }
 
 /* Nobody can work because prepare failed. */
@@ -158,8 +168,8 @@ static bool is_unprepared(const struct scheduler *scheduler)
 
 static uint64_t prepare_deadline(const struct scheduler *scheduler)
 {
-    return scheduler->prepare_failed_ns +
-           scheduler->config.lost_after_ns / PREPARE_PATIENCE_DIVISOR;
+    uint64_t patience_ns = scheduler->config.lost_after_ns / PREPARE_PATIENCE_DIVISOR;
+    return scheduler->prepare_failed_ns + (have_all_left(scheduler) ? 0 : patience_ns);
 }
 
 void workers_check_presence(struct scheduler *scheduler)

@@ -200,6 +200,7 @@ void plan_draw(struct plan *plan, const struct options *options, struct random_s
     draw_job(plan, options, source);
     draw_levels(plan);
     draw_cluster(plan, options, source);
+    plan->config.worker_count = plan->worker_count;
     draw_config(plan, source);
     draw_faults(plan, source);
     /* A worker that hangs must not hold the job, unless it may be the last one. */

@@ -164,6 +164,51 @@ static void run_without_workers_ends(void **state)
     given_end(given);
 }
 
+static void run_whose_workers_have_all_left_ends_at_once(void **state)
+{
+    (void)state;
+    struct scheduler_config config = scheduler_config_default();
+    config.worker_count = 2;
+    struct given *given = given_job(&config, (struct fact_job_accepted){.task_count = 1});
+    hello(given, 1, 1);
+    skip_output(given);
+    hello(given, 2, 1);
+    skip_output(given);
+    goodbye(given, 2, false);
+    expect_fact(given, FACT_WORKER_LOST);
+    goodbye(given, 2, false);
+    hello(given, 2, 1); /* it was started again, and leaves again */
+    skip_output(given);
+    goodbye(given, 2, false);
+    expect_fact(given, FACT_WORKER_LOST);
+    expect_no_more(given);
+    goodbye(given, 1, false);
+    expect_fact(given, FACT_WORKER_LOST);
+    expect_run_end(given, RUN_END_NO_WORKERS);
+    given_end(given);
+}
+
+static void run_waits_for_a_worker_that_is_only_silent(void **state)
+{
+    (void)state;
+    struct scheduler_config config = scheduler_config_default();
+    config.worker_count = 2;
+    struct given *given = given_job(&config, (struct fact_job_accepted){.task_count = 1});
+    hello(given, 1, 1);
+    skip_output(given);
+    hello(given, 2, 1);
+    skip_output(given);
+    goodbye(given, 1, false);
+    skip_output(given);
+    passed(given, config.lost_after_ns);
+    expect_fact(given, FACT_WORKER_LOST);
+    passed(given, config.no_workers_ns / 2);
+    heard(given, 2);
+    expect_welcome(given, 2);
+    expect_run(given, 2, 0, 1);
+    given_end(given);
+}
+
 static void worker_without_slots_gets_nothing(void **state)
 {
     (void)state;
@@ -235,6 +280,8 @@ int main(void)
         cmocka_unit_test(job_fails_when_nobody_can_prepare),
         cmocka_unit_test(worker_on_its_way_saves_a_job_that_one_cannot_prepare),
         cmocka_unit_test(run_without_workers_ends),
+        cmocka_unit_test(run_whose_workers_have_all_left_ends_at_once),
+        cmocka_unit_test(run_waits_for_a_worker_that_is_only_silent),
         cmocka_unit_test(worker_without_slots_gets_nothing),
         cmocka_unit_test(stop_waits_for_what_is_out),
         cmocka_unit_test(second_stop_does_not_wait),
