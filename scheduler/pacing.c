@@ -58,12 +58,19 @@ uint64_t pace_fit_count(const struct pace *pace, uint64_t time_ns)
     return smaller(time_ns, UINT64_MAX / 256) * 256 / task_ns_x256(pace);
 }
 
+/* In 1/256 ns. */
+static uint64_t target_ns_x256(const struct scheduler_config *config, uint64_t slot_count)
+{
+    uint64_t all_reports_ns = slot_count * config->report_ns;
+    return smaller(larger(config->range_target_ns, all_reports_ns), UINT64_MAX / 256) * 256;
+}
+
 static uint64_t choose_count(const struct scheduler_config *config, const struct pace *pace,
                              uint64_t open_count, uint64_t slot_count)
 {
     uint64_t count = 1;
     if (pace_is_known(pace)) {
-        uint64_t target_x256 = smaller(config->range_target_ns, UINT64_MAX / 256) * 256;
+        uint64_t target_x256 = target_ns_x256(config, slot_count);
         count = smaller(target_x256 / task_ns_x256(pace), GROWTH_MAX * pace->tasks_max);
     }
     uint64_t share = open_count / (2 * slot_count) + (open_count % (2 * slot_count) != 0);

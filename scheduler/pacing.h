@@ -1,8 +1,9 @@
 /* pacing.h - how many tasks go into one range: the policy of range length.
  *
- * A range should take range_target_ns, by the measured time of a task. Towards the end ranges
- * shrink, so that all slots end together: each takes at most half of an even share of what is open
- * (factoring, Flynn Hummel, Schonberg and Flynn 1992). */
+ * A range should take range_target_ns, by the measured time of a task: longer where there are so
+ * many slots that their reports would come faster than the master can take them in. Towards the end
+ * ranges shrink, so that all slots end together: each takes at most half of an even share of what
+ * is open (factoring, Flynn Hummel, Schonberg and Flynn 1992). */
 #ifndef SHEAF_PACING_H
 #define SHEAF_PACING_H
 

@@ -12,6 +12,7 @@ struct scheduler_config scheduler_config_default(void)
         .attempts_max = 3,
         .crashes_max = 3,
         .range_target_ns = 75 * SHEAF_NS_PER_MS,
+        .report_ns = 20 * 1000,
         .range_count_min = 1,
         .range_count_max = (uint64_t)1 << 40,
         .lost_after_ns = 5 * SHEAF_NS_PER_S,

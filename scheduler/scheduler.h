@@ -17,7 +17,9 @@
 struct scheduler_config {
     uint32_t attempts_max;    /* a task that failed this often failed for good; default 3 */
     uint32_t crashes_max;     /* likewise for attempts that killed the executor; default 3 */
-    uint64_t range_target_ns; /* work in one range; default 75 ms */
+    uint64_t range_target_ns; /* work in one range; default 75 ms ... */
+    uint64_t report_ns;       /* ... or as much for each slot: what the master has for a report;
+                                 default 20 us */
     uint64_t range_count_min; /* forced bounds of a range's tasks; default 1 .. 2^40 */
     uint64_t range_count_max;
     uint64_t lost_after_ns;     /* silence after which a worker counts as lost; default 5 s */
