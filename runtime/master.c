@@ -261,6 +261,11 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
     return did_something;
 }
 
+bool master_has_idle_slot(const struct master *master)
+{
+    return scheduler_has_idle_slot(master->scheduler);
+}
+
 bool master_is_over(const struct master *master)
 {
     return master->is_over;

@@ -2,6 +2,7 @@
 #include "rank.h"
 
 #include "clock.h"
+#include "idling.h"
 #include "master.h"
 #include "publish.h"
 #include "rank_worker.h"
@@ -24,11 +25,7 @@ enum {
     END_PATIENCE_MS = 2000,
 };
 
-/* A rank that has nothing to do looks again at once for SPIN_NS, then sleeps, longer each time. Its
- * executors and its journal wake it; only messages wait for the end of a sleep. */
-#define SPIN_NS         ((uint64_t)20 * 1000)
-#define SLEEP_NS_MIN    ((uint64_t)50 * 1000)
-#define SLEEP_NS_MAX    ((uint64_t)8 * 1000 * 1000)
+#define FLUSH_PAUSE_NS  ((uint64_t)50 * 1000)
 #define FLUSH_NS_MAX    ((uint64_t)3 * 1000 * 1000 * 1000)
 #define PARENT_CHECK_NS ((uint64_t)200 * 1000 * 1000)
 
@@ -42,8 +39,7 @@ struct rank {
     struct rank_worker *worker; /* NULL on rank 0 of several */
     pid_t parent;
     uint64_t next_parent_check_ns;
-    uint64_t idle_since_ns;
-    uint64_t sleep_ns;
+    struct idling idling;
     bool is_orphan;
 };
 
@@ -123,7 +119,8 @@ static int handle_messages(struct rank *rank, uint64_t now_ns, struct sheaf_erro
     return MESSAGES_PER_ROUND;
 }
 
-static void sleep_until_woken(const struct rank *rank)
+/* Executors and the journal wake a rank; only messages wait for the end of a sleep. */
+static void sleep_until_woken(const struct rank *rank, uint64_t pause_ns)
 {
     struct pollfd wakers[2];
     nfds_t count = 0;
@@ -133,7 +130,7 @@ static void sleep_until_woken(const struct rank *rank)
             (struct pollfd){.fd = master_wake_descriptor(rank->master), .events = POLLIN};
     if (slots != NULL)
         wakers[count++] = (struct pollfd){.fd = slot_set_wake_descriptor(slots), .events = POLLIN};
-    struct timespec timeout = {.tv_nsec = (long)rank->sleep_ns};
+    struct timespec timeout = {.tv_nsec = (long)pause_ns};
     int woken = 0;
     if (slots == NULL || slot_set_prepare_sleep(slots))
         woken = ppoll(wakers, count, &timeout, NULL);
@@ -143,17 +140,22 @@ static void sleep_until_woken(const struct rank *rank)
         slot_set_end_sleep(slots);
 }
 
+/* An executor has nothing to do until a message has come. */
+static bool is_urgent(const struct rank *rank)
+{
+    return (rank->master != NULL && master_has_idle_slot(rank->master)) ||
+           (rank->worker != NULL && !rank_worker_is_busy(rank->worker));
+}
+
 static void rest(struct rank *rank, bool did_something, uint64_t now_ns)
 {
     if (did_something) {
-        rank->idle_since_ns = now_ns;
-        rank->sleep_ns = SLEEP_NS_MIN;
+        idling_end(&rank->idling, now_ns);
         return;
     }
-    if (now_ns - rank->idle_since_ns < SPIN_NS)
-        return;
-    sleep_until_woken(rank);
-    rank->sleep_ns = rank->sleep_ns * 2 < SLEEP_NS_MAX ? rank->sleep_ns * 2 : SLEEP_NS_MAX;
+    uint64_t pause_ns = idling_pause_ns(&rank->idling, now_ns, is_urgent(rank));
+    if (pause_ns > 0)
+        sleep_until_woken(rank, pause_ns);
 }
 
 /* The process that started this one, mpirun or its daemon, is gone: nobody will collect or clean up
@@ -215,7 +217,7 @@ static void send_end(struct rank *rank, bool is_clean)
     while (!transport_is_flushed(rank->transport) && clock_monotonic_ns() < deadline_ns) {
         if (transport_poll(rank->transport, &ignored, NULL) < 0)
             return;
-        struct timespec pause = {.tv_nsec = (long)SLEEP_NS_MIN};
+        struct timespec pause = {.tv_nsec = (long)FLUSH_PAUSE_NS};
         nanosleep(&pause, NULL);
     }
 }
@@ -315,6 +317,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
                                               .master_rank = MASTER_RANK};
         rank->worker = rank_worker_create(&options, clock_monotonic_ns());
     }
+    idling_init(&rank->idling, clock_monotonic_ns());
     if (code == 0)
         code = rank->stages != NULL ? loop_stages(rank, error) : loop(rank, error);
     bool is_clean;
@@ -330,7 +333,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
 int rank_main(const struct run_options *options)
 {
     struct session_environment environment = session_environment_read();
-    struct rank rank = {.options = options, .parent = getppid(), .sleep_ns = SLEEP_NS_MIN};
+    struct rank rank = {.options = options, .parent = getppid()};
     struct sheaf_error error = {0};
     struct master_job job = {0};
     bool has_worker = environment.rank != MASTER_RANK || environment.rank_count == 1;

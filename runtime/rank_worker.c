@@ -473,6 +473,17 @@ bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns)
     return did_something;
 }
 
+bool rank_worker_is_busy(const struct rank_worker *worker)
+{
+    if (worker->slots == NULL || !may_produce(worker))
+        return false;
+    for (uint32_t slot = 0; slot < slot_set_count(worker->slots); slot++) {
+        if (!worker->running[slot].is_busy)
+            return false;
+    }
+    return true;
+}
+
 bool rank_worker_is_over(const struct rank_worker *worker)
 {
     return worker->is_over;

@@ -26,6 +26,9 @@ void rank_worker_handle(struct rank_worker *worker, struct message *message, uin
 /* Makes progress. True when there was something to do. */
 bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns);
 
+/* Every slot has work. */
+bool rank_worker_is_busy(const struct rank_worker *worker);
+
 /* The master said END, or has been silent for too long. */
 bool rank_worker_is_over(const struct rank_worker *worker);
 bool rank_worker_ends_cleanly(const struct rank_worker *worker);

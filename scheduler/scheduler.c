@@ -369,6 +369,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+bool scheduler_has_idle_slot(const struct scheduler *scheduler)
+{
+    return scheduler->observations.idle_slot_count > 0;
+}
+
 uint64_t scheduler_next_tick_ns(const struct scheduler *scheduler)
 {
     if (!scheduler->is_started || scheduler->is_over)

@@ -202,5 +202,7 @@ const struct state *scheduler_state(const struct scheduler *scheduler);
  * before. Messages that have arrived are to be fed before a TICK, lest a heartbeat that waits to be
  * read count as silence. */
 uint64_t scheduler_next_tick_ns(const struct scheduler *scheduler);
+/* A worker that is there has fewer assignments than slots. */
+bool scheduler_has_idle_slot(const struct scheduler *scheduler);
 
 #endif
