@@ -5,6 +5,7 @@
 #include "../jobs/task_list.h"
 #include "../scheduler/state.h"
 #include "failed_output.h"
+#include "graph_file.h"
 #include "journal.h"
 #include "run_directory.h"
 #include "run_identity.h"
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { EVENTS_MAX = 12, EVENT_BYTES = 512, TIME_BYTES = 32 };
+enum { EVENTS_MAX = 12, EVENT_BYTES = 512, TIME_BYTES = 32, TASKS_TOLD_MAX = 8 };
 
 static const char usage[] = "Usage: sheaf explain DIR [--stage NAME] --task I\n\n"
                             "Says what became of a task of the run in DIR, and why it waits.\n";
@@ -27,6 +28,7 @@ struct explanation {
     const char *stage; /* NULL: the job is one */
     const char *dir;   /* of the stage, or of the run */
     uint64_t task;
+    struct graph_file graph;
     struct state *state;
     char *journal;
     struct journal_view *view;
@@ -108,6 +110,9 @@ static int read_run(struct explanation *explanation, struct sheaf_error *error)
     explanation->is_alive = run_directory_is_alive(explanation->run_dir);
     explanation->journal = run_directory_join(explanation->dir, "journal");
     explanation->state = state_create();
+    /* There may be none, and without it the rest is told. */
+    if (code == 0 && graph_file_read(explanation->dir, &explanation->graph, NULL) == 0)
+        state_set_graph(explanation->state, explanation->graph.graph);
     if (code == 0)
         code = journal_view_open(explanation->journal, &recovery, &explanation->view, error);
     if (code == 0)
@@ -153,6 +158,63 @@ static void print_open(const struct explanation *explanation)
     print_run(explanation);
 }
 
+/* " (NAME)", or nothing where the task has no name. */
+static void print_name(const struct explanation *explanation, uint64_t task)
+{
+    const struct task_graph *graph = state_graph(explanation->state);
+    if (graph != NULL && graph->names != NULL && graph->names[task][0] != '\0')
+        printf(" (%s)", graph->names[task]);
+}
+
+static const char *word_for(const struct explanation *explanation, uint32_t task)
+{
+    const struct range one = {task, 1};
+    const struct state *state = explanation->state;
+    if (range_set_contains(state_failed(state), one))
+        return "has failed for good";
+    if (range_set_contains(state_open(state), one))
+        return "not started";
+    if (state_has_waiting(state, one))
+        return "waits for others itself";
+    if (state_find_trouble(state, WORK_RUN, one) != NULL)
+        return "is tried again";
+    return explanation->is_alive ? "under way" : "was under way when the run ended";
+}
+
+static bool comes_after(const struct task_graph *graph, uint64_t task, uint32_t before)
+{
+    const uint32_t *end = graph->successors + graph->successor_starts[before + 1];
+    for (const uint32_t *at = graph->successors + graph->successor_starts[before]; at < end; at++) {
+        if (*at == task)
+            return true;
+    }
+    return false;
+}
+
+/* Which tasks it waits for. */
+static void print_waiting(const struct explanation *explanation)
+{
+    const struct state *state = explanation->state;
+    const struct task_graph *graph = state_graph(state);
+    uint32_t count = 0;
+    printf("state      waits for tasks that it comes after\n");
+    for (uint32_t task = 0; task < graph->task_count; task++) {
+        const struct range one = {task, 1};
+        bool has_succeeded = range_set_contains(state_done(state), one) &&
+                             !range_set_contains(state_failed(state), one);
+        if (has_succeeded || !comes_after(graph, explanation->task, task))
+            continue;
+        if (count++ >= TASKS_TOLD_MAX)
+            continue;
+        printf("after      task %" PRIu32, task);
+        print_name(explanation, task);
+        printf(": %s\n", word_for(explanation, task));
+    }
+    if (count > TASKS_TOLD_MAX)
+        printf("           and %" PRIu32 " more\n", count - TASKS_TOLD_MAX);
+    print_run(explanation);
+}
+
 static void print_trouble(const struct explanation *explanation, const struct trouble *trouble)
 {
     if (trouble->assignment != 0 && explanation->is_alive)
@@ -192,6 +254,8 @@ static void print_state(const struct explanation *explanation)
         print_trouble(explanation, trouble);
     } else if (range_set_contains(state_open(state), one)) {
         print_open(explanation);
+    } else if (state_has_waiting(state, one)) {
+        print_waiting(explanation);
     } else {
         print_flight(explanation);
     }
@@ -279,7 +343,9 @@ static int explain(void *context, const char *dir, const char *stage, struct she
     int code = read_run(explanation, error);
     if (code != 0)
         return code;
-    printf("task       %" PRIu64 " of %s\n", explanation->task, dir);
+    printf("task       %" PRIu64, explanation->task);
+    print_name(explanation, explanation->task);
+    printf(" of %s\n", dir);
     print_state(explanation);
     print_last_attempt(explanation);
     print_events(explanation);
@@ -321,6 +387,7 @@ int explain_command(int argc, char **argv)
     failed_outputs_close(explanation.failed);
     journal_view_close(explanation.view);
     state_destroy(explanation.state);
+    graph_file_close(&explanation.graph);
     free(explanation.journal);
     return code < 0 ? sheaf_error_exit_status(code) : 0;
 }

@@ -3,6 +3,7 @@
 
 #include "../scheduler/memory.h"
 #include "clock.h"
+#include "graph_file.h"
 #include "run_job.h"
 #include "run_open.h"
 
@@ -154,6 +155,15 @@ static int check_graph(const struct master *master, struct sheaf_error *error)
                            run_directory_path(master->directory), master->job.source_path);
 }
 
+/* For `sheaf explain`, which goes without it where it cannot be written. */
+static void keep_graph(struct master *master)
+{
+    const struct task_graph *graph = scheduler_config_of(master).graph;
+    struct sheaf_error error;
+    if (graph != NULL && graph_file_write(run_directory_path(master->directory), graph, &error) < 0)
+        master_tell(master, CONTROL_WARNING, "%s", error.text);
+}
+
 static int start(struct master *master, bool is_new, struct sheaf_error *error)
 {
     const struct state *state = scheduler_state(master->scheduler);
@@ -168,6 +178,7 @@ static int start(struct master *master, bool is_new, struct sheaf_error *error)
         code = master_check_selection(master, error);
     if (code < 0)
         return code;
+    keep_graph(master);
     master_step(master, &input, NULL, 0);
     master_tell_start(master, is_new);
     return state_phase(state) == PHASE_NEW ? master_split_begin(master, error) : 0;

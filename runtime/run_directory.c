@@ -27,7 +27,7 @@ struct run_directory {
 
 /* What a run leaves, but for the journal, which goes first and at once. */
 static const char *const run_files[] = {
-    "inputs.data", "inputs.index", "output", "output.incomplete", "status.json", "report",
+    "graph", "inputs.data", "inputs.index", "output", "output.incomplete", "status.json", "report",
     "logs",        "discarded",    "failed", "stages.list",       "stages",      "digest",
 };
 
