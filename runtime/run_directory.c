@@ -27,8 +27,9 @@ struct run_directory {
 
 /* What a run leaves, but for the journal, which goes first and at once. */
 static const char *const run_files[] = {
-    "graph", "inputs.data", "inputs.index", "output", "output.incomplete", "status.json", "report",
-    "logs",        "discarded",    "failed", "stages.list",       "stages",      "digest",
+    "graph",       "inputs.data", "inputs.index", "output",    "output.incomplete",
+    "status.json", "report",      "logs",         "discarded", "failed",
+    "stages.list", "stages",      "digest",
 };
 
 char *run_directory_join(const char *dir, const char *name)
