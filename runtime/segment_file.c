@@ -175,7 +175,7 @@ static bool read_from_window(const struct segment_file *file, uint64_t offset, u
 
 static void read_bytes(struct segment_file *file, uint64_t offset, unsigned char *data, size_t size)
 {
-    if (read_from_window(file, offset, data, size) ||
+    if (size == 0 || read_from_window(file, offset, data, size) ||
         disk_read_all(file->disk, file->descriptor, data, size, (off_t)offset) == (ssize_t)size)
         return;
     for (size_t done = 0; done < size;) {

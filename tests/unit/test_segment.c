@@ -328,6 +328,29 @@ static void walk_passes_over_damage_to_the_next_sound_block(void **state)
     walk_fixture_close(&fixture);
 }
 
+static void a_block_without_records_is_sound(void **state)
+{
+    (void)state;
+    struct walk_fixture fixture = {.scratch = given_scratch()};
+    struct segment_output output;
+    struct block_bytes block = {0};
+    char text[32];
+    fixture.place.dir = fixture.scratch.path;
+    fixture.place.disk = disk_unsynced();
+    assert_int_equal(segment_output_create(&fixture.place, 0, &output, NULL), 0);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        block_bytes_start(&block, seq, 0);
+        block_bytes_pad(&block);
+        assert_int_equal(segment_output_write(&output, &block, true, NULL), 0);
+    }
+    assert_int_equal(segment_output_publish(&output, NULL), 0);
+    segment_output_close(&output);
+    byte_writer_close(&block.bytes);
+    walk_as_text(&fixture, disk_system(), text);
+    assert_string_equal(text, "12");
+    walk_fixture_close(&fixture);
+}
+
 static void a_bad_sector_counts_as_damaged_bytes(void **state)
 {
     (void)state;
@@ -363,6 +386,7 @@ int main(void)
         cmocka_unit_test(compression_is_used_only_where_it_pays),
         cmocka_unit_test(listing_finds_segments_in_order_and_nothing_else),
         cmocka_unit_test(walk_passes_over_damage_to_the_next_sound_block),
+        cmocka_unit_test(a_block_without_records_is_sound),
         cmocka_unit_test(a_bad_sector_counts_as_damaged_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
