@@ -129,7 +129,9 @@ void master_split_batch(struct master *master, const unsigned char *body, size_t
 void master_split_end(struct master *master);
 int master_inputs_open(struct master *master, struct sheaf_error *error);
 void master_split_close(struct master *master);
-/* Of the graph of the job's tasks; 0 when none comes after another. */
+/* Which tasks of the job come after others; NULL when none does. */
+const struct task_graph *master_find_graph(const struct master *master);
+/* Of that graph; 0 when there is none. */
 uint64_t master_graph_fingerprint(const struct master *master);
 
 /* master_report.c: facts and figures for people. */

@@ -6,10 +6,16 @@
 /* Tasks stored in one step of the loop, so that the master stays responsive. */
 enum { TASKS_PER_STEP = 20000 };
 
-uint64_t master_graph_fingerprint(const struct master *master)
+const struct task_graph *master_find_graph(const struct master *master)
 {
     const struct split *split = &master->job.split;
-    return split->kind == SPLIT_TASKS ? task_table_fingerprint(split->table) : 0;
+    return split->kind == SPLIT_TASKS ? split->table->graph : NULL;
+}
+
+uint64_t master_graph_fingerprint(const struct master *master)
+{
+    const struct task_graph *graph = master_find_graph(master);
+    return graph != NULL ? graph->fingerprint : 0;
 }
 
 static void accept_job(struct master *master, uint64_t task_count, uint64_t input_bytes,

@@ -80,8 +80,7 @@ static struct scheduler_config scheduler_config_of(const struct master *master)
     config.end_ns = master->walltime.tasks_end_ns;
     config.only = master->options->only != NULL ? &master->only : NULL;
     config.has_split = master->job.split.kind == SPLIT_PLUGIN;
-    if (master->job.split.kind == SPLIT_TASKS)
-        config.graph = master->job.split.table->graph;
+    config.graph = master_find_graph(master);
     return config;
 }
 
@@ -158,7 +157,7 @@ static int check_graph(const struct master *master, struct sheaf_error *error)
 /* For `sheaf explain`, which goes without it where it cannot be written. */
 static void keep_graph(struct master *master)
 {
-    const struct task_graph *graph = scheduler_config_of(master).graph;
+    const struct task_graph *graph = master_find_graph(master);
     struct sheaf_error error;
     if (graph != NULL && graph_file_write(run_directory_path(master->directory), graph, &error) < 0)
         master_tell(master, CONTROL_WARNING, "%s", error.text);

@@ -88,41 +88,6 @@ END
         { cat said printed; return 1; }
 }
 
-# explained TASK TEXT: `sheaf explain` says so of the run in $work/waiting.
-explained()
-{
-    "$sheaf" explain "$work/waiting" --task "$1" >printed 2>said && grep -q -- "$2" printed
-}
-
-task_that_waits_tells_for_which()
-{
-    local launcher
-    cat >waiting.yaml <<'END'
-tasks:
-  - {name: bottom, command: echo bottom, after: [left, right, early]}
-  - {name: left, command: echo left, after: top}
-  - {name: right, command: echo right, after: top}
-  - {name: top, command: until test -e go_on; do sleep 0.1; done}
-  - {name: early, command: echo early}
-END
-    rm -f go_on
-    "$sheaf" run --quiet -n 2 waiting.yaml --dir "$work/waiting" >out 2>said &
-    launcher=$!
-    wait_for 60 explained 3 'state *at worker' && wait_for 60 explained 4 'state *done' &&
-        wait_for 60 explained 0 'task 1 (left): waits for others' ||
-        { cat printed said; kill -KILL $launcher; return 1; }
-    grep -q 'task *0 (bottom)' printed && grep -q 'state *waits for tasks that it' printed &&
-        grep -q 'task 2 (right): waits for others' printed && ! grep -q early printed &&
-        explained 1 'task 3 (top): under way' || { cat printed; kill -KILL $launcher; return 1; }
-    kill -KILL $launcher
-    no_process_is_left "$work/waiting" || return 1
-    explained 1 'task 3 (top): was under way when the run ended' || { cat printed; return 1; }
-    touch go_on
-    "$sheaf" run --quiet -n 2 waiting.yaml --dir "$work/waiting" >out 2>said &&
-        diff out <(printf 'bottom\nleft\nright\nearly\n') && explained 0 'state *done' ||
-        { cat said printed; return 1; }
-}
-
 tasks_after_a_failed_one_are_not_run()
 {
     cat >failing.yaml <<'END'

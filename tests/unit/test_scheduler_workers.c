@@ -164,16 +164,30 @@ static void run_without_workers_ends(void **state)
     given_end(given);
 }
 
-static void run_whose_workers_have_all_left_ends_at_once(void **state)
+/* No others can come. */
+static struct scheduler_config config_of_two_workers(void)
 {
-    (void)state;
     struct scheduler_config config = scheduler_config_default();
     config.worker_count = 2;
-    struct given *given = given_job(&config, (struct fact_job_accepted){.task_count = 1});
+    return config;
+}
+
+/* Both are there, with one task to run. */
+static struct given *given_two_workers(const struct scheduler_config *config)
+{
+    struct given *given = given_job(config, (struct fact_job_accepted){.task_count = 1});
     hello(given, 1, 1);
     skip_output(given);
     hello(given, 2, 1);
     skip_output(given);
+    return given;
+}
+
+static void run_whose_workers_have_all_left_ends_at_once(void **state)
+{
+    (void)state;
+    const struct scheduler_config config = config_of_two_workers();
+    struct given *given = given_two_workers(&config);
     goodbye(given, 2, false);
     expect_fact(given, FACT_WORKER_LOST);
     goodbye(given, 2, false);
@@ -191,13 +205,8 @@ static void run_whose_workers_have_all_left_ends_at_once(void **state)
 static void run_waits_for_a_worker_that_is_only_silent(void **state)
 {
     (void)state;
-    struct scheduler_config config = scheduler_config_default();
-    config.worker_count = 2;
-    struct given *given = given_job(&config, (struct fact_job_accepted){.task_count = 1});
-    hello(given, 1, 1);
-    skip_output(given);
-    hello(given, 2, 1);
-    skip_output(given);
+    const struct scheduler_config config = config_of_two_workers();
+    struct given *given = given_two_workers(&config);
     goodbye(given, 1, false);
     skip_output(given);
     passed(given, config.lost_after_ns);
