@@ -2,6 +2,7 @@
 #include "job_path.h"
 
 #include "../scheduler/memory.h"
+#include "installation.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -10,16 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Where `make install` puts plug-ins; set by the build. */
-#ifndef SHEAF_PKGLIBDIR
-#define SHEAF_PKGLIBDIR "/usr/local/lib/sheaf"
-#endif
-
-const char *job_path_installed_plugins(void)
-{
-    return SHEAF_PKGLIBDIR;
-}
 
 static char *join(const char *directory, const char *name)
 {
@@ -67,6 +58,39 @@ char *job_path_directory(const char *path)
         return directory;
     free(directory);
     return memory_copy_string(slash == NULL ? "." : "/");
+}
+
+/* As far from the directory of this program as the build said that it would be; NULL if the program
+ * was never installed, or its plug-ins have not come with it. Owned by the caller. */
+static char *beside_program(const char *program)
+{
+    static const char bin[] = SHEAF_BINDIR;
+    static const char plugins[] = SHEAF_PLUGINDIR;
+    size_t shared = 0;
+    for (size_t i = 0; bin[i] != '\0' && bin[i] == plugins[i]; i++)
+        if (bin[i] == '/')
+            shared = i;
+    char *directory = job_path_directory(program);
+    size_t length = strlen(directory);
+    size_t own_length = strlen(bin) - shared;
+    char *found = NULL;
+    if (length >= own_length && strcmp(directory + length - own_length, bin + shared) == 0) {
+        directory[length - own_length] = '\0';
+        found = join(directory, plugins + shared + 1);
+    }
+    free(directory);
+    if (found != NULL && access(found, F_OK) == 0)
+        return found;
+    free(found);
+    return NULL;
+}
+
+char *job_path_installed_plugins(void)
+{
+    char *program = realpath("/proc/self/exe", NULL);
+    char *found = program != NULL ? beside_program(program) : NULL;
+    free(program);
+    return found != NULL ? found : memory_copy_string(SHEAF_PLUGINDIR);
 }
 
 static const char *last_part(const char *path)
@@ -189,7 +213,9 @@ int job_path_find_plugin(const char *name, const char *directory, char **found,
     } else {
         look_in(&search, directory);
         look_in_plugin_path(&search);
-        look_in(&search, job_path_installed_plugins());
+        char *installed = job_path_installed_plugins();
+        look_in(&search, installed);
+        free(installed);
     }
     if (search.found == NULL)
         return not_found(&search, directory, error);

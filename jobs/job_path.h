@@ -22,8 +22,9 @@ char *job_path_directory(const char *path);
 /* The file's name without directory and ending. Returns a string the caller owns. */
 char *job_path_stem(const char *path);
 
-/* The directory of installed plug-ins. Borrows a static. */
-const char *job_path_installed_plugins(void);
+/* The directory of installed plug-ins: beside this program, wherever the installation has been
+ * moved to, or else where the build has said. Returns a string the caller owns. */
+char *job_path_installed_plugins(void);
 
 /* Looks for the plug-in `name` in `directory`, the directories of $SHEAF_PLUGIN_PATH and the
  * installed ones. *found is owned by the caller. The PLUGIN error lists where it was looked for. */

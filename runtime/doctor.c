@@ -294,11 +294,13 @@ static void check_plugin_path(struct doctor *doctor)
         if (entry[0] != '\0')
             check_plugin_directory(doctor, entry, "from SHEAF_PLUGIN_PATH");
     free(copy);
-    if (access(job_path_installed_plugins(), F_OK) == 0)
-        check_plugin_directory(doctor, job_path_installed_plugins(), "installed");
+    char *installed = job_path_installed_plugins();
+    if (access(installed, F_OK) == 0)
+        check_plugin_directory(doctor, installed, "installed");
     else
         say(doctor, VERDICT_OK, "plug-ins", "beside job files; none are installed in %s",
-            job_path_installed_plugins());
+            installed);
+    free(installed);
 }
 
 /* What a rank needs at least, or is limited by. */

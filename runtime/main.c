@@ -2,6 +2,7 @@
 #include "doctor.h"
 #include "explain_command.h"
 #include "huge_pages.h"
+#include "installation.h"
 #include "journal.h"
 #include "launcher.h"
 #include "options.h"
@@ -19,10 +20,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
-#endif
 
 enum { EXIT_USAGE = 2 };
 
@@ -94,7 +91,7 @@ static int version_command(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    printf("sheaf %s\n", PACKAGE_VERSION);
+    printf("sheaf %s\n", SHEAF_VERSION);
     return 0;
 }
 

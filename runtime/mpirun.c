@@ -15,17 +15,48 @@
 
 enum { VERSION_BYTES = 4096 };
 
+/* What other launchers say of themselves. */
+static const struct stranger {
+    const char *mark;
+    const char *name;
+    const char *advice;
+} strangers[] = {
+    {"HYDRA build details", "the launcher of MPICH",
+     "name Open MPI's (on Debian, beside MPICH: --mpirun mpirun.openmpi of openmpi-bin)"},
+    {"Intel(R) MPI", "the launcher of Intel MPI",
+     "load the module of Open MPI instead, or name its mpirun with --mpirun PATH"},
+    {"(PRRTE)", "only a part of Open MPI 5", "name the mpirun beside it with --mpirun PATH"},
+    {"slurm", "the launcher of Slurm", "name Open MPI's mpirun with --mpirun PATH"},
+};
+
+static int refuse_stranger(const char *text, const struct mpirun *mpirun, struct sheaf_error *error)
+{
+    int length = (int)strcspn(text, "\n");
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+        if (strstr(text, strangers[i].mark) != NULL)
+            return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                                   "%s is %s, which cannot start Sheaf: %s", mpirun->path,
+                                   strangers[i].name, strangers[i].advice);
+    return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                           "%s is not Open MPI's mpirun (it says \"%.*s\"): name Open MPI 4.1 "
+                           "or 5 with --mpirun PATH",
+                           mpirun->path, length, text);
+}
+
+/* 4.1 calls itself by the name of its launcher when it is started as orterun or, as Debian names it
+ * beside other kinds of MPI, as mpirun.openmpi. */
 int mpirun_read_version(const char *text, struct mpirun *mpirun, struct sheaf_error *error)
 {
-    static const char mark[] = "(Open MPI) ";
-    const char *at = strstr(text, mark);
+    static const char *const marks[] = {"(Open MPI) ", "(OpenRTE) "};
+    const char *at = NULL;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks && at == NULL; i++) {
+        at = strstr(text, marks[i]);
+        at = at != NULL ? at + strlen(marks[i]) : NULL;
+    }
     int major = 0;
     int minor = 0;
-    if (at == NULL || sscanf(at + strlen(mark), "%d.%d", &major, &minor) != 2)
-        return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
-                               "%s is not Open MPI's mpirun (it says \"%.*s\"): name Open MPI 4.1 "
-                               "or 5 with --mpirun PATH",
-                               mpirun->path, (int)strcspn(text, "\n"), text);
+    if (at == NULL || sscanf(at, "%d.%d", &major, &minor) != 2)
+        return refuse_stranger(text, mpirun, error);
     if (major < 4 || (major == 4 && minor < 1))
         return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
                                "%s is Open MPI %d.%d, too old to survive the loss of a rank: "

@@ -13,12 +13,13 @@ static const char *const noise_lines[] = {
     "PMIX ERROR: UNREACHABLE in file", /* a daemon that has gone */
     "PMIX ERROR: LOST-CONNECTION in",  /* likewise */
     "mpirun: Forwarding signal",       /* the launcher's own signals */
-    "prterun: Forwarding signal",      /* 5.x */
-    "more process has sent help",      /* "1 more process has sent help message ..." */
-    "more processes have sent help",   /* its plural */
-    "to 0 to see all help / error",    /* what follows it */
-    "btl_tcp_proc_create_interface",   /* 5.x: no TCP within a host, where none is needed */
-    "find reachable pairing between",  /* the rest of that line, if others wrote in between */
+    "mpirun.openmpi: Forwarding signal", "orterun: Forwarding signal",
+    "prterun: Forwarding signal",     /* 5.x */
+    "more process has sent help",     /* "1 more process has sent help message ..." */
+    "more processes have sent help",  /* its plural */
+    "to 0 to see all help / error",   /* what follows it */
+    "btl_tcp_proc_create_interface",  /* 5.x: no TCP within a host, where none is needed */
+    "find reachable pairing between", /* the rest of that line, if others wrote in between */
 };
 
 static const char *const noise_blocks[] = {

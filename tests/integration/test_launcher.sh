@@ -8,7 +8,7 @@
 cat >"$work/mpirun" <<'END'
 #!/usr/bin/env bash
 if [ "$1" = --version ]; then
-    echo "mpirun (Open MPI) 4.1.4"
+    echo "${MPIRUN_SAYS:-mpirun (Open MPI) 4.1.4}"
     exit 0
 fi
 here=$(dirname "$0")
@@ -537,6 +537,22 @@ missing_mpirun_is_a_clear_error()
     status_is 4 && says "there is no $work/nowhere" && says "Install\|install"
 }
 
+# Debian's names for it beside other kinds of MPI; and one of those.
+mpirun_is_known_by_what_it_says()
+{
+    given <<'END'
+started 1
+: >"$DIR/output"
+say "end 0 1 0 ."
+END
+    MPIRUN_SAYS='mpirun.openmpi (OpenRTE) 4.1.4' launch
+    status_is 0 && launches_are 1 || return 1
+    rm "$work/launches"
+    MPIRUN_SAYS='HYDRA build details:' launch
+    status_is 4 && launches_are 0 && says "the launcher of MPICH" &&
+        says "--mpirun mpirun.openmpi"
+}
+
 check result_alone_is_on_standard_output result_alone_is_on_standard_output
 check status_is_the_masters status_is_the_masters
 check early_end_is_restarted_from_the_journal early_end_is_restarted_from_the_journal
@@ -563,4 +579,5 @@ check run_without_any_host_left_can_be_continued run_without_any_host_left_can_b
 check hosts_that_never_answered_are_used_as_given hosts_that_never_answered_are_used_as_given
 check stop_nobody_asked_for_follows_a_lost_host stop_that_nobody_asked_for_follows_a_lost_host
 check missing_mpirun_is_a_clear_error missing_mpirun_is_a_clear_error
+check mpirun_is_known_by_what_it_says mpirun_is_known_by_what_it_says
 finish

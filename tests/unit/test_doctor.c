@@ -83,6 +83,20 @@ static void missing_mpirun_and_directory_are_failures(void **state)
     scratch_remove(&scratch);
 }
 
+static void launcher_of_mpich_is_called_so_with_the_way_out(void **state)
+{
+    (void)state;
+    struct scratch scratch = given_scratch();
+    struct scratch_path mpirun = given_mpirun(&scratch, "HYDRA build details:");
+    char *argv[] = {"doctor", "--mpirun", mpirun.text, scratch.path, NULL};
+    struct report report = doctor_of(&scratch, argv);
+    assert_int_equal(report.status, 1);
+    assert_non_null(strstr(report.text, "the launcher of MPICH"));
+    assert_non_null(strstr(report.text, "--mpirun mpirun.openmpi"));
+    assert_null(strstr(report.text, "HYDRA"));
+    scratch_remove(&scratch);
+}
+
 static void wrong_usage_has_status_2(void **state)
 {
     (void)state;
@@ -124,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_host_has_no_failure),
         cmocka_unit_test(missing_mpirun_and_directory_are_failures),
+        cmocka_unit_test(launcher_of_mpich_is_called_so_with_the_way_out),
         cmocka_unit_test(wrong_usage_has_status_2),
         cmocka_unit_test(plugin_path_entries_are_checked),
     };

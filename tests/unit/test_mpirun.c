@@ -73,8 +73,28 @@ static void other_programs_are_refused(void **state)
     (void)state;
     assert_not_usable("mpirun (Open MPI) 4.0.5\n", "4.0");
     assert_not_usable("mpirun (Open MPI) 3.1.3\n", "too old");
-    assert_not_usable("HYDRA build details:\n    Version: 4.0.2\n", "HYDRA build details:");
     assert_not_usable("", "not Open MPI");
+    assert_not_usable("slurm 22.05.8\n", "the launcher of Slurm");
+}
+
+static void other_kinds_of_mpi_are_called_by_their_names(void **state)
+{
+    (void)state;
+    assert_not_usable("HYDRA build details:\n    Version: 4.0.2\n",
+                      "mpirun is the launcher of MPICH, which cannot start Sheaf");
+    assert_not_usable("HYDRA build details:\n    Version: 4.0.2\n", "--mpirun mpirun.openmpi");
+    assert_not_usable("Intel(R) MPI Library for Linux* OS, Version 2021.9\n", "Intel MPI");
+    assert_not_usable("prterun (PRRTE) 3.0.7\n", "name the mpirun beside it");
+}
+
+static void open_mpi_is_known_by_its_other_names(void **state)
+{
+    (void)state;
+    struct mpirun mpirun = {.path = "mpirun.openmpi"};
+    assert_int_equal(mpirun_read_version("mpirun.openmpi (OpenRTE) 4.1.4\n\n", &mpirun, NULL), 0);
+    assert_int_equal(mpirun.major, 4);
+    assert_int_equal(mpirun.minor, 1);
+    assert_not_usable("orterun (OpenRTE) 4.0.3\n", "too old");
 }
 
 static void version_4_gets_its_options(void **state)
@@ -208,6 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_told_apart),
         cmocka_unit_test(other_programs_are_refused),
+        cmocka_unit_test(other_kinds_of_mpi_are_called_by_their_names),
+        cmocka_unit_test(open_mpi_is_known_by_its_other_names),
         cmocka_unit_test(version_4_gets_its_options),
         cmocka_unit_test(version_5_gets_its_options),
         cmocka_unit_test(one_host_needs_no_network),
