@@ -115,6 +115,7 @@ void job_encode(const struct job *job, struct byte_writer *writer)
     byte_writer_put_u64(writer, job->limits.task_memory_bytes);
     byte_writer_put_u32(writer, job->limits.attempts_max);
     byte_writer_put_u32(writer, job->limits.crashes_max);
+    byte_writer_put_u32(writer, job->limits.failures_max);
     byte_writer_put_u64(writer, job->limits.range_count_min);
     byte_writer_put_u64(writer, job->limits.range_count_max);
     byte_writer_put_u32(writer, job->resources.cores);
@@ -191,6 +192,7 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
     decoded.limits.task_memory_bytes = byte_reader_get_u64(reader);
     decoded.limits.attempts_max = byte_reader_get_u32(reader);
     decoded.limits.crashes_max = byte_reader_get_u32(reader);
+    decoded.limits.failures_max = byte_reader_get_u32(reader);
     decoded.limits.range_count_min = byte_reader_get_u64(reader);
     decoded.limits.range_count_max = byte_reader_get_u64(reader);
     decoded.resources.cores = byte_reader_get_u32(reader);

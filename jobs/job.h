@@ -49,6 +49,7 @@ struct job_limits {
     uint64_t task_memory_bytes; /* growth of one executor over its start; 0 = 90 % of the node */
     uint32_t attempts_max;
     uint32_t crashes_max;
+    uint32_t failures_max; /* tasks that may fail for good before a run ends; 0 = all of them */
     uint64_t range_count_min;
     uint64_t range_count_max;
 };
@@ -112,7 +113,7 @@ void job_close(struct job *job);
  *       - {name: a, command: "make a"}
  *       - {name: b, command: "make b", after: [a]}
  *     parameters: {limit: 1e9}
- *     limits: {timeout: 10s, memory: 1G, attempts: 3, crashes: 3}
+ *     limits: {timeout: 10s, memory: 1G, attempts: 3, crashes: 3, max_failures: 100}
  *     ranges: {min: 1, max: 10000}
  *     resources: {cores: 4, memory: 8G, gpus: 1}
  *     output: primes.txt          # relative to the working directory; default "-"

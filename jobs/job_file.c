@@ -172,7 +172,7 @@ static int read_count(struct job_reader *reader, yaml_node_t *value, const char 
     return 0;
 }
 
-enum { ATTEMPTS_MAX = 1000 };
+enum { ATTEMPTS_MAX = 1000, FAILURES_MAX = 1000000000 };
 
 static int read_attempts(struct job_reader *reader, yaml_node_t *value)
 {
@@ -186,14 +186,17 @@ static int read_crashes(struct job_reader *reader, yaml_node_t *value)
                       &reader->job->limits.crashes_max);
 }
 
+static int read_failures(struct job_reader *reader, yaml_node_t *value)
+{
+    return read_count(reader, value, "limits.max_failures", FAILURES_MAX,
+                      &reader->job->limits.failures_max);
+}
+
 int job_file_read_limits(struct job_reader *reader, yaml_node_t *value)
 {
     static const struct job_field fields[] = {
-        {"timeout", read_timeout},
-        {"memory", read_memory},
-        {"attempts", read_attempts},
-        {"crashes", read_crashes},
-        {NULL, NULL},
+        {"timeout", read_timeout}, {"memory", read_memory},         {"attempts", read_attempts},
+        {"crashes", read_crashes}, {"max_failures", read_failures}, {NULL, NULL},
     };
     return job_yaml_is_empty(value) ? 0 : job_reader_read_mapping(reader, value, "limits", fields);
 }

@@ -108,6 +108,12 @@ int sheaf_add_tasks(struct sheaf_context *context, uint64_t count);
 int sheaf_fail(struct sheaf_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Likewise, for what another attempt would meet, too, such as an input that makes no sense: the
+ * task has failed for good, after this one attempt. A split, merge or finish that fails so fails
+ * the job. */
+int sheaf_fail_for_good(struct sheaf_context *context, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* What prepare left in *shared, and open in *local. */
 void *sheaf_shared(const struct sheaf_context *context);
 void *sheaf_local(const struct sheaf_context *context);

@@ -35,7 +35,7 @@ bool context_settle(struct sheaf_context *context, int status)
 {
     if (status != 0 || context->is_spoiled)
         return false;
-    context->has_text = false; /* it said why it failed, and then did not fail */
+    context->has_text = context->is_for_good = false; /* it said why it failed, and then did not */
     return true;
 }
 
@@ -63,7 +63,7 @@ const char *context_take_text(struct sheaf_context *context, int status)
     if (!context->has_text || context->text[0] == '\0')
         snprintf(context->text, sizeof context->text, "%s returned %d (say why with sheaf_fail)",
                  context->hook, status);
-    context->has_text = context->is_spoiled = false;
+    context->has_text = context->is_spoiled = context->is_for_good = false;
     return context->text;
 }
 
@@ -72,8 +72,9 @@ struct attempt_failure context_take_failure(struct sheaf_context *context, int s
     struct attempt_failure failure = {
         .cause = context->cause != CAUSE_NONE ? context->cause : CAUSE_PLUGIN,
         .detail = context->detail,
-        .text = context_take_text(context, status),
+        .is_for_good = context->is_for_good,
     };
+    failure.text = context_take_text(context, status);
     context->cause = CAUSE_NONE;
     context->detail = 0;
     return failure;
@@ -94,6 +95,18 @@ int sheaf_fail(struct sheaf_context *context, const char *format, ...)
     va_start(arguments, format);
     set_text(context, format, arguments);
     va_end(arguments);
+    return -1;
+}
+
+int sheaf_fail_for_good(struct sheaf_context *context, const char *format, ...)
+{
+    if (context->is_spoiled)
+        return -1;
+    va_list arguments;
+    va_start(arguments, format);
+    set_text(context, format, arguments);
+    va_end(arguments);
+    context->is_for_good = true;
     return -1;
 }
 

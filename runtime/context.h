@@ -31,6 +31,7 @@ struct sheaf_context {
     const char *hook; /* its name, for texts */
     bool has_text;    /* sheaf_fail was called */
     bool is_spoiled;  /* the attempt fails whatever the plug-in returns */
+    bool is_for_good; /* sheaf_fail_for_good was called */
 
     /* Why the attempt failed, when it was not the plug-in that said so. */
     enum cause cause; /* NONE: the plug-in */
@@ -96,7 +97,9 @@ const char *context_take_text(struct sheaf_context *context, int status);
 /* How an attempt failed. Borrows text. */
 struct attempt_failure {
     enum cause cause;
-    int32_t detail; /* exit status or signal number */
+    int32_t detail;   /* exit status or signal number */
+    bool is_for_good; /* another attempt would fail, too */
+    bool is_open;     /* the executor cannot work at all */
     const char *text;
 };
 

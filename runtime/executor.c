@@ -61,9 +61,9 @@ static int call_finish(void *argument)
     return executor->options.table->finish(&executor->context, result);
 }
 
-/* Text of a failure, or NULL after a success. */
-static const char *call_hook(struct executor *executor, const char *hook, int (*call)(void *),
-                             struct merge_item *result)
+/* False, with *failure, when it failed. */
+static bool call_hook(struct executor *executor, const char *hook, int (*call)(void *),
+                      struct merge_item *result, struct attempt_failure *failure)
 {
     struct sheaf_context *context = &executor->context;
     if (result != NULL)
@@ -71,7 +71,10 @@ static const char *call_hook(struct executor *executor, const char *hook, int (*
     else
         context_begin_silent(context, hook);
     int status = context_call(context, call, executor);
-    return context_end(context, result, status) ? NULL : context_take_text(context, status);
+    if (context_end(context, result, status))
+        return true;
+    *failure = context_take_failure(context, status);
+    return false;
 }
 
 /* ---- reports ---- */
@@ -92,12 +95,17 @@ static void send_done(struct executor *executor, const struct partial *partial, 
     report_sender_end(&executor->sender);
 }
 
-static void fail_order(struct executor *executor, enum cause cause, const char *text)
+static void fail_order(struct executor *executor, const struct attempt_failure *failure)
 {
     fflush(NULL);
-    const struct attempt_failure failure = {.cause = cause, .text = text};
-    report_sender_fail(&executor->sender, executor->order.range, &failure);
+    report_sender_fail(&executor->sender, executor->order.range, failure);
     report_sender_wake(&executor->sender);
+}
+
+/* The same for what is none of the plug-in's doing in a call. */
+static void refuse_order(struct executor *executor, enum cause cause, const char *text)
+{
+    fail_order(executor, &(struct attempt_failure){.cause = cause, .text = text});
 }
 
 static void send_tasks(void *owner, const struct byte_writer *batch)
@@ -115,21 +123,22 @@ static void execute_split(struct executor *executor)
 {
     struct sheaf_context *context = &executor->context;
     if (executor->options.table->split == NULL) {
-        fail_order(executor, CAUSE_PLUGIN,
-                   "the job says `split: plugin`, but the plug-in has no split");
+        refuse_order(executor, CAUSE_PLUGIN,
+                     "the job says `split: plugin`, but the plug-in has no split");
         return;
     }
     context->take_tasks = send_tasks;
     context->tasks_added = 0;
     context->batch_count = 0;
-    const char *text = call_hook(executor, "split", call_split, NULL);
-    if (text == NULL)
+    struct attempt_failure failure;
+    bool is_split = call_hook(executor, "split", call_split, NULL, &failure);
+    if (is_split)
         context_flush_tasks(context);
     context->take_tasks = NULL;
-    if (text != NULL)
-        fail_order(executor, CAUSE_PLUGIN, text);
-    else
+    if (is_split)
         send_done(executor, NULL, NULL);
+    else
+        fail_order(executor, &failure);
 }
 
 static int merge_items(void *argument, const struct merge_item *left,
@@ -175,20 +184,21 @@ static void fail_merge(struct executor *executor, const struct merge_fold *fold,
 {
     char text[FACT_TEXT_BYTES_MAX];
     struct range failed = merge_fold_failed_range(fold);
-    const char *why = context_take_text(&executor->context, status);
+    struct attempt_failure failure = context_take_failure(&executor->context, status);
     int length =
         snprintf(text, sizeof text, "merge into [%" PRIu64 ", %" PRIu64 "): ", failed.first,
                  range_end(failed));
     snprintf(text + length, sizeof text - (size_t)length, "%.*s",
-             (int)(sizeof text - (size_t)length - 1), why);
-    fail_order(executor, CAUSE_PLUGIN, text);
+             (int)(sizeof text - (size_t)length - 1), failure.text);
+    failure.text = text;
+    fail_order(executor, &failure);
 }
 
 static void execute_merge(struct executor *executor)
 {
     struct slot_order *order = &executor->order;
     if (executor->options.table->merge == NULL) {
-        fail_order(executor, CAUSE_PLUGIN, "a merge was asked for, but the plug-in has no merge");
+        refuse_order(executor, CAUSE_PLUGIN, "a merge was asked for, but the plug-in has no merge");
         return;
     }
     struct merge_fold *fold = merge_fold_create(order->task_count, merge_items, executor);
@@ -199,7 +209,7 @@ static void execute_merge(struct executor *executor)
         fail_merge(executor, fold, status);
     } else if (call.is_malformed || merge_fold_count(fold) != 1 ||
                item->range.first != order->range.first || item->range.count != order->range.count) {
-        fail_order(executor, CAUSE_INPUT, "the partial results do not make up the subtree");
+        refuse_order(executor, CAUSE_INPUT, "the partial results do not make up the subtree");
     } else {
         const struct partial partial = {
             .range = order->range, .size_bytes = item->size, .is_absent = item->is_absent};
@@ -211,19 +221,20 @@ static void execute_merge(struct executor *executor)
 static void execute_finish(struct executor *executor)
 {
     struct merge_item result = {0};
-    const char *text = NULL;
+    struct attempt_failure failure;
+    bool is_finished = true;
     struct partial partial = {.range = executor->order.range,
                               .size_bytes = byte_reader_left(&executor->body)};
     const void *data = executor->body.data + executor->body.position;
     if (executor->options.table->finish != NULL) {
-        text = call_hook(executor, "finish", call_finish, &result);
+        is_finished = call_hook(executor, "finish", call_finish, &result, &failure);
         partial.size_bytes = result.size;
         data = result.data;
     }
-    if (text != NULL)
-        fail_order(executor, CAUSE_PLUGIN, text);
-    else
+    if (is_finished)
         send_done(executor, &partial, data);
+    else
+        fail_order(executor, &failure);
     merge_item_close(&result);
 }
 
@@ -236,20 +247,22 @@ static bool open_once(struct executor *executor)
     }
     publish_phase(executor, EXECUTOR_OPEN);
     executor->context.local = NULL;
-    const char *why = call_hook(executor, "open", call_open, NULL);
-    if (why == NULL) {
+    struct attempt_failure failure;
+    if (call_hook(executor, "open", call_open, NULL, &failure)) {
         executor->is_open = true;
         return true;
     }
     char text[FACT_TEXT_BYTES_MAX];
-    snprintf(text, sizeof text, "open: %.*s", (int)sizeof text - 8, why);
-    if (executor->order.work == WORK_RUN) { /* costs the first task; the rest is given back */
+    snprintf(text, sizeof text, "open: %.*s", (int)sizeof text - 8, failure.text);
+    failure.text = text;
+    failure.is_open = true;
+    failure.is_for_good = false; /* on another host, or later, it may do */
+    bool is_run = executor->order.work == WORK_RUN;
+    if (is_run) /* costs the first task; the rest is given back */
         executor->order.range.count = 1;
-        fail_order(executor, CAUSE_PLUGIN, text);
+    fail_order(executor, &failure);
+    if (is_run)
         send_done(executor, NULL, NULL);
-    } else {
-        fail_order(executor, CAUSE_PLUGIN, text);
-    }
     return false;
 }
 
@@ -320,7 +333,8 @@ _Noreturn static void quit(struct executor *executor)
 {
     if (executor->is_open && executor->options.table->close != NULL) {
         publish_phase(executor, EXECUTOR_CLOSE);
-        call_hook(executor, "close", call_close, NULL);
+        struct attempt_failure ignored; /* close returns nothing */
+        call_hook(executor, "close", call_close, NULL, &ignored);
     }
     fflush(NULL);
     _exit(0);

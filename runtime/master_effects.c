@@ -317,6 +317,8 @@ static int status_of_end(enum run_end end)
         return 0;
     case RUN_END_TASKS_FAILED:
     case RUN_END_JOB_FAILED:
+    case RUN_END_MANY_FAILED:
+    case RUN_END_UNOPENED:
         return 1;
     case RUN_END_STOPPED:
     case RUN_END_WALLTIME:
@@ -354,10 +356,7 @@ static bool perform(struct master *master, const struct effect *effect)
         if (master->output_path == NULL &&
             (effect->end == RUN_END_DONE || effect->end == RUN_END_TASKS_FAILED))
             choose_output_path(master); /* published by an earlier run */
-        if (effect->end == RUN_END_WALLTIME)
-            master_tell(
-                master, CONTROL_WARNING,
-                "the time limit is too near for another task: the rest is for the next run");
+        master_tell_run_end(master, effect->end);
         master->is_over = true;
         master->is_worth_restarting = effect->end == RUN_END_NO_WORKERS;
         master->status = effect->end == RUN_END_SELECTED ? master_end_selection(master)

@@ -147,6 +147,8 @@ static void on_failed(struct master *master, uint32_t rank, const struct message
         .cause = message->as.failed.cause,
         .detail = message->as.failed.detail,
         .is_crash = message->as.failed.is_crash,
+        .is_for_good = message->as.failed.is_for_good,
+        .is_open = message->as.failed.is_open,
         .text = message->as.failed.text,
         .text_size = (uint32_t)message->as.failed.text_size,
         .log = message->as.failed.log,

@@ -144,6 +144,8 @@ void master_tell_placement(struct master *master, uint32_t rank);
 /* Why a worker's host can hold no task. */
 void master_tell_shortage(struct master *master, uint32_t rank);
 void master_tell_status(struct master *master);
+/* Why the run ends before the job does, where that has to be said. */
+void master_tell_run_end(struct master *master, enum run_end end);
 void master_tell_end(struct master *master);
 
 #endif

@@ -335,6 +335,31 @@ void master_tell_status(struct master *master)
     say(master, &line);
 }
 
+void master_tell_run_end(struct master *master, enum run_end end)
+{
+    const struct state *state = scheduler_state(master->scheduler);
+    const char *dir = run_directory_path(master->directory);
+    uint64_t failed = state_failed_task_count(state);
+    uint64_t task_count = state_job(state) != NULL ? state_job(state)->task_count : 0;
+    uint64_t left = task_count - state_done(state)->task_count;
+    if (end == RUN_END_WALLTIME)
+        master_tell(master, CONTROL_WARNING,
+                    "the time limit is too near for another task: the rest is for the next run");
+    else if (end == RUN_END_MANY_FAILED)
+        master_tell(master, CONTROL_ERROR,
+                    "the run ends here, as the limit of --max-failures %u is reached: %llu of %llu "
+                    "tasks have failed, %llu are left. `sheaf report %s` says why; the same "
+                    "command goes on with what is left, with --retry-failed also with what failed",
+                    master->job.limits.failures_max, (unsigned long long)failed,
+                    (unsigned long long)task_count, (unsigned long long)left, dir);
+    else if (end == RUN_END_UNOPENED)
+        master_tell(master, CONTROL_ERROR,
+                    "the run ends here, as `open` has failed on every worker, again and again: no "
+                    "task can run. `sheaf report %s` says why; mend that and repeat the "
+                    "command, which goes on with the %llu of %llu tasks that are left",
+                    dir, (unsigned long long)left, (unsigned long long)task_count);
+}
+
 void master_tell_end(struct master *master)
 {
     master_tell_status(master);

@@ -70,6 +70,7 @@ static struct scheduler_config scheduler_config_of(const struct master *master)
         config.attempts_max = limits->attempts_max;
     if (limits->crashes_max > 0)
         config.crashes_max = limits->crashes_max;
+    config.failures_max = limits->failures_max;
     if (limits->range_count_min > 0)
         config.range_count_min = limits->range_count_min;
     if (limits->range_count_max > 0)

@@ -61,6 +61,8 @@ static void encode_failed(const struct message *message, struct byte_writer *wri
     byte_writer_put_u8(writer, (uint8_t)message->as.failed.cause);
     byte_writer_put_u32(writer, (uint32_t)message->as.failed.detail);
     byte_writer_put_u8(writer, message->as.failed.is_crash);
+    byte_writer_put_u8(writer, message->as.failed.is_for_good);
+    byte_writer_put_u8(writer, message->as.failed.is_open);
     byte_writer_put_blob(writer, message->as.failed.text, message->as.failed.text_size);
     byte_writer_put_blob(writer, message->as.failed.log, message->as.failed.log_size);
 }
@@ -73,6 +75,8 @@ static void decode_failed(struct byte_reader *reader, struct message *message)
     message->as.failed.cause = coding_get_cause(reader);
     message->as.failed.detail = (int32_t)byte_reader_get_u32(reader);
     message->as.failed.is_crash = byte_reader_get_bool(reader);
+    message->as.failed.is_for_good = byte_reader_get_bool(reader);
+    message->as.failed.is_open = byte_reader_get_bool(reader);
     message->as.failed.text =
         (const char *)byte_reader_get_blob(reader, &message->as.failed.text_size);
     message->as.failed.log =

@@ -60,6 +60,8 @@ struct message {
             enum cause cause;
             int32_t detail;
             bool is_crash;
+            bool is_for_good;
+            bool is_open;
             const char *text; /* not NUL-terminated */
             size_t text_size;
             const char *log; /* likewise */

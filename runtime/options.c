@@ -121,6 +121,8 @@ static const struct option_entry option_table[] = {
            AT(limits.attempts_max), 1, 1000000),
     OPTION(COUNT_32, 0, "max-crashes", "N", "likewise, attempts that crashed (3)",
            AT(limits.crashes_max), 1, 1000000),
+    OPTION(COUNT_32, 0, "max-failures", "N", "tasks failed for good that end the run (no limit)",
+           AT(limits.failures_max), 1, 1000000000),
 
     HEADING("Scheduling"),
     OPTION(COUNT_64, 0, "range-min", "N", "fewest tasks handed out together (1)",

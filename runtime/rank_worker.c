@@ -339,6 +339,8 @@ static void on_slot_failed(struct rank_worker *worker, const struct slot_event *
     failed.as.failed.cause = event->cause;
     failed.as.failed.detail = event->detail;
     failed.as.failed.is_crash = event->is_crash;
+    failed.as.failed.is_for_good = event->is_for_good;
+    failed.as.failed.is_open = event->is_open;
     failed.as.failed.text = event->text;
     failed.as.failed.text_size = strnlen(event->text, sizeof event->text);
     failed.as.failed.log = event->log;

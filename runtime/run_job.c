@@ -33,6 +33,8 @@ static void set_limits(struct job_limits *limits, const struct job_limits *given
         limits->attempts_max = given->attempts_max;
     if (given->crashes_max != 0)
         limits->crashes_max = given->crashes_max;
+    if (given->failures_max != 0)
+        limits->failures_max = given->failures_max;
     if (given->range_count_min != 0)
         limits->range_count_min = given->range_count_min;
     if (given->range_count_max != 0)

@@ -232,7 +232,7 @@ static void begin_event(const struct slot *slot, enum slot_event_kind kind,
     event->range = slot->order.range;
     event->cause = CAUSE_NONE;
     event->detail = 0;
-    event->is_crash = false;
+    event->is_crash = event->is_for_good = event->is_open = false;
     event->text[0] = '\0';
     event->log_span = (struct executor_log_span){0};
     event->log_size = 0;
@@ -269,7 +269,8 @@ static void fill_crash(const struct slot *slot, struct slot_event *event)
         if (was_merging(slot))
             prefix = "merge after this task: ";
     }
-    if (was_taken_up && phase == EXECUTOR_OPEN)
+    event->is_open = was_taken_up && phase == EXECUTOR_OPEN;
+    if (event->is_open)
         prefix = "open: ";
     if (slot->kill_cause == CAUSE_NONE)
         slot_failure_of_status(event, prefix, slot->end_status);
@@ -325,6 +326,8 @@ static void fill_report(const struct slot *slot, const struct slot_report *repor
     if (report->kind == SLOT_REPORT_FAILED) {
         event->cause = report->cause;
         event->detail = report->detail;
+        event->is_for_good = report->is_for_good;
+        event->is_open = report->is_open;
         memcpy(event->text, report->text, report->text_size);
         event->text[report->text_size] = '\0';
         event->log_span =

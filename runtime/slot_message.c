@@ -48,6 +48,8 @@ void slot_report_encode(const struct slot_report *report, struct byte_writer *wr
     if (report->kind == SLOT_REPORT_FAILED) {
         byte_writer_put_u8(writer, (uint8_t)report->cause);
         byte_writer_put_u32(writer, (uint32_t)report->detail);
+        byte_writer_put_u8(writer, report->is_for_good);
+        byte_writer_put_u8(writer, report->is_open);
         byte_writer_put_blob(writer, report->text, report->text_size);
         byte_writer_put_u64(writer, report->log_first_bytes);
         byte_writer_put_u64(writer, report->log_end_bytes);
@@ -68,6 +70,8 @@ static bool decode_failed(struct byte_reader *reader, struct slot_report *report
 {
     report->cause = coding_get_cause(reader);
     report->detail = (int32_t)byte_reader_get_u32(reader);
+    report->is_for_good = byte_reader_get_bool(reader);
+    report->is_open = byte_reader_get_bool(reader);
     report->text = (const char *)byte_reader_get_blob(reader, &report->text_size);
     report->log_first_bytes = byte_reader_get_u64(reader);
     report->log_end_bytes = byte_reader_get_u64(reader);

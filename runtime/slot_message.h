@@ -44,6 +44,8 @@ struct slot_report {
     struct range range;
     enum cause cause; /* FAILED */
     int32_t detail;   /* FAILED: exit status or signal number */
+    bool is_for_good; /* FAILED: another attempt would fail, too */
+    bool is_open;     /* FAILED: it was the executor's open */
     const char *text; /* FAILED; borrowed */
     size_t text_size;
     uint64_t log_first_bytes; /* FAILED: what the executor wrote to its log meanwhile */

@@ -102,6 +102,8 @@ struct slot_event {
     enum cause cause;
     int32_t detail;
     bool is_crash;
+    bool is_for_good; /* FAILED: another attempt would fail, too */
+    bool is_open;     /* FAILED: it was the executor's open */
     char text[FACT_TEXT_BYTES_MAX];
     struct executor_log_span log_span; /* FAILED: what the executor wrote meanwhile ... */
     uint32_t log_size;                 /* ... and the last lines of it, where they were read */

@@ -235,7 +235,7 @@ static bool copy_one(struct scheduler *scheduler)
 
 void endgame_hurry(struct scheduler *scheduler)
 {
-    if (scheduler->is_stopping) {
+    if (surrender_holds(scheduler)) {
         take_back_all(scheduler);
         return;
     }

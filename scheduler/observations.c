@@ -56,6 +56,7 @@ struct observed_worker *observed_worker_join(struct observations *observations,
     }
     CHECK(!worker->is_joined);
     worker->is_joined = true;
+    worker->unopened_count = 0;
     worker->slot_count = joined->slot_count;
     worker->last_heard_ns = now_ns;
     TAILQ_INSERT_TAIL(&observations->heard, worker, by_heard);

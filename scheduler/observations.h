@@ -19,8 +19,9 @@ struct observed_worker {
     uint32_t rank;
     uint32_t slot_count;
     struct observed_node *node;
-    bool is_joined;         /* false: believed lost */
-    uint64_t last_heard_ns; /* while joined */
+    bool is_joined;          /* false: believed lost */
+    uint64_t last_heard_ns;  /* while joined */
+    uint32_t unopened_count; /* its executors in a row that could not open */
     struct pace pace;
     uint64_t queued_ns; /* expected time of all that is out here */
     uint64_t idle_slots;

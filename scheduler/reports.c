@@ -188,6 +188,8 @@ void reports_take(struct scheduler *scheduler, const struct input_report *report
         return;
     workers_heard(scheduler, report->worker);
     scheduler->reported_assignment = report->assignment;
+    if (report->tasks_run > 0 || report->partial_count > 0)
+        surrender_note_opened(scheduler, report->worker);
     const struct assignment *assignment =
         find_spoken_of(scheduler, report->assignment, report->worker, report->work);
     switch (report->work) {
@@ -266,8 +268,9 @@ static struct fact_attempt_failed judge(struct scheduler *scheduler,
     uint32_t attempts = trouble != NULL ? trouble->attempts : 0;
     uint32_t crashes = trouble != NULL ? trouble->crashes : 0;
     const struct observed_node *node = observed_node_of(&scheduler->observations, failed->worker);
-    bool is_last = attempts + 1 >= config->attempts_max ||
+    bool is_last = failed->is_for_good || attempts + 1 >= config->attempts_max ||
                    (failed->is_crash && crashes + 1 >= config->crashes_max);
+    bool is_spared = failed->is_open && scheduler->is_unopened; /* it never had a chance */
     return (struct fact_attempt_failed){
         .worker = failed->worker,
         .assignment = failed->assignment,
@@ -276,7 +279,7 @@ static struct fact_attempt_failed judge(struct scheduler *scheduler,
         .cause = failed->cause,
         .detail = failed->detail,
         .is_crash = failed->is_crash,
-        .is_final = is_last && cause_counts(failed->cause),
+        .is_final = is_last && !is_spared && cause_counts(failed->cause),
         .not_before_ns = next_attempt_ns(scheduler, attempts),
         .text_size =
             failed->text_size < FACT_TEXT_BYTES_MAX ? failed->text_size : FACT_TEXT_BYTES_MAX,
@@ -313,8 +316,10 @@ static void take_task_failure(struct scheduler *scheduler,
     }
     if (cause_counts(failed->cause))
         benching_failed(scheduler, assignment);
-    scheduler_emit(scheduler, (struct fact){.kind = FACT_ATTEMPT_FAILED,
-                                            .as.attempt_failed = judge(scheduler, failed, task)});
+    const struct fact_attempt_failed judged = judge(scheduler, failed, task);
+    scheduler->failed_task_count += judged.is_final;
+    scheduler_emit(scheduler,
+                   (struct fact){.kind = FACT_ATTEMPT_FAILED, .as.attempt_failed = judged});
     const struct trouble *trouble = state_find_trouble(scheduler->state, WORK_RUN, task);
     if (trouble == NULL)
         merging_climb(scheduler, task.first);
@@ -343,6 +348,10 @@ void reports_take_failure(struct scheduler *scheduler, const struct input_attemp
         return;
     workers_heard(scheduler, failed->worker);
     scheduler->reported_assignment = failed->assignment;
+    if (failed->is_open)
+        surrender_note_unopened(scheduler, failed->worker);
+    else
+        surrender_note_opened(scheduler, failed->worker);
     const struct assignment *assignment =
         find_spoken_of(scheduler, failed->assignment, failed->worker, failed->work);
     if (assignment == NULL)

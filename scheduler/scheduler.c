@@ -327,7 +327,7 @@ static void decide(struct scheduler *scheduler)
     follow_phase(scheduler);
     benching_judge(scheduler);
     scheduler->is_short_of_time = false;
-    if (!scheduler->is_stopping) {
+    if (!surrender_holds(scheduler)) {
         benching_probe(scheduler);
         assigning_fill(scheduler);
     }
@@ -343,6 +343,8 @@ static void decide(struct scheduler *scheduler)
         scheduler_end(scheduler, RUN_END_WALLTIME);
     else if (selection_is_done(scheduler))
         scheduler_end(scheduler, RUN_END_SELECTED);
+    else if (surrender_reason(scheduler) != 0)
+        scheduler_end(scheduler, surrender_reason(scheduler));
 }
 
 void scheduler_step(struct scheduler *scheduler, const struct input *input, struct output *output)
@@ -381,7 +383,7 @@ uint64_t scheduler_next_tick_ns(const struct scheduler *scheduler)
     if (state_doomed(scheduler->state)->task_count > 0)
         return scheduler->now_ns;
     uint64_t next_ns = workers_next_ns(scheduler);
-    if (!scheduler->is_stopping) {
+    if (!surrender_holds(scheduler)) {
         next_ns = earlier(next_ns, work_queue_next_ns(&scheduler->queue));
         next_ns = earlier(next_ns, endgame_next_ns(scheduler));
         next_ns = earlier(next_ns, benching_next_ns(scheduler));

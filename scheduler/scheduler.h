@@ -17,6 +17,8 @@
 struct scheduler_config {
     uint32_t attempts_max;    /* a task that failed this often failed for good; default 3 */
     uint32_t crashes_max;     /* likewise for attempts that killed the executor; default 3 */
+    uint32_t failures_max;    /* tasks failed for good in this run after which nothing more is
+                                 started; default 0: no limit */
     uint64_t range_target_ns; /* work in one range; default 75 ms ... */
     uint64_t report_ns;       /* ... or as much for each slot: what the master has for a report;
                                  default 20 us */
@@ -104,6 +106,8 @@ struct input_attempt_failed {
     enum cause cause;
     int32_t detail;
     bool is_crash;
+    bool is_for_good; /* another attempt would fail, too */
+    bool is_open;     /* no task is to blame: the executor could not open */
     uint32_t text_size;
     const char *text; /* borrowed for the step */
     uint32_t log_size;
@@ -153,7 +157,9 @@ enum run_end {
     RUN_END_STOPPED,      /* on request */
     RUN_END_WALLTIME,     /* what is left cannot end by config.end_ns */
     RUN_END_NO_WORKERS,
-    RUN_END_SELECTED, /* the tasks of config.only are done; others are left */
+    RUN_END_SELECTED,    /* the tasks of config.only are done; others are left */
+    RUN_END_MANY_FAILED, /* as many tasks failed for good as config.failures_max allows */
+    RUN_END_UNOPENED,    /* no worker has an executor that opens */
 };
 
 struct effect {

@@ -2,7 +2,8 @@
  *
  * scheduler.c takes a step; workers.c and reports.c turn inputs into facts; dependencies.c,
  * benching.c, assigning.c, merging.c and endgame.c then decide what follows from the state, within
- * the time limit of walltime.c and the tasks of selection.c. */
+ * the time limit of walltime.c and the tasks of selection.c, until surrender.c says that it makes
+ * no sense to go on. */
 #ifndef SHEAF_SCHEDULER_PRIVATE_H
 #define SHEAF_SCHEDULER_PRIVATE_H
 
@@ -48,6 +49,10 @@ struct scheduler {
     bool is_prepare_failed;     /* of the worker that left last ... */
     uint64_t prepare_failed_ns; /* ... then */
     struct fact_job_failed prepare_failure;
+    uint64_t failed_task_count; /* for good, in this run */
+    uint64_t unopened_count;    /* executors in a row that could not open ... */
+    uint64_t unopened_ns;       /* ... the first of them then */
+    bool is_unopened;           /* that goes for every worker */
 
     /* The step under way. */
     uint64_t now_ns;
@@ -90,6 +95,15 @@ void reports_take_returned(struct scheduler *scheduler, const struct input_retur
 /* Takes an assignment from its worker; its tasks are open again. */
 void reports_give_up(struct scheduler *scheduler, const struct assignment *assignment);
 void reports_take_failure(struct scheduler *scheduler, const struct input_attempt_failed *failed);
+
+/* surrender.c */
+/* An executor could not open, or one of the worker's has worked. */
+void surrender_note_unopened(struct scheduler *scheduler, uint32_t worker);
+void surrender_note_opened(struct scheduler *scheduler, uint32_t worker);
+/* Why this run starts nothing more although tasks are left, or 0. */
+enum run_end surrender_reason(const struct scheduler *scheduler);
+/* The run starts nothing more: for that, or because it is to stop. */
+bool surrender_holds(const struct scheduler *scheduler);
 
 /* assigning.c */
 /* Queues work, to be started when the delay after its last failure is over. */

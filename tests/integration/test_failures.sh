@@ -73,6 +73,41 @@ failed_job_says_so_again()
     [ ! -s null.out ] || fail "something was printed"
 }
 
+# No task is to blame, and none is lost: once open does, all of them run.
+open_that_always_fails_ends_the_run()
+{
+    local name=open-$1
+    run_trouble "$name" open "$1"
+    [ $status = 1 ] || { fail "exit status $status, not 1"; return 1; }
+    grep -q "the run ends here, as .open. has failed on every worker" "$name.said" ||
+        { fail "it does not say why"; return 1; }
+    [ "$(status_field "$work/$name" tasks_done)" = 0 ] || { fail "tasks have failed"; return 1; }
+    run_trouble "$name" nowhere none --force
+    [ $status = 0 ] && [ "$(cat "$name.out")" = 0123456789 ] || fail "it does not go on"
+}
+
+limit_of_failures_ends_the_run()
+{
+    local name=max-failures
+    run_trouble $name run 'fail for good' --tasks 100000 --range-max 1 --max-failures 5
+    [ $status = 1 ] || { fail "exit status $status, not 1"; return 1; }
+    grep -q "limit of --max-failures 5 is reached: [0-9]* of 100000 tasks have failed" \
+        $name.said || { fail "it does not say why"; return 1; }
+    local failed
+    failed=$(status_field "$work/$name" tasks_failed)
+    [ "$failed" -ge 5 ] && [ "$failed" -le 50 ] || { fail "$failed have failed"; return 1; }
+    [ ! -e "$work/$name/output.incomplete" ] || { fail "there is an output"; return 1; }
+    run_trouble $name run 'fail for good' --tasks 100000 --range-max 1 --max-failures 5
+    [ "$(status_field "$work/$name" tasks_failed)" -gt "$failed" ] || fail "it does not go on"
+}
+
+failure_for_good_is_not_tried_again()
+{
+    run_trouble for-good run 'fail for good' --param task=7
+    [ $status = 1 ] || { fail "exit status $status, not 1"; return 1; }
+    grep -q "task 7 .*for good; it failed for good after 1 attempt, on worker" for-good.said
+}
+
 without_trouble_all_is_printed()
 {
     run_trouble none nowhere none
@@ -92,6 +127,11 @@ check greedy_task_ends_by_memory task_7_fails_alone eat eat "$memory" --memory 6
 check task_that_reports_failure_is_told_with_its_text \
     task_7_fails_alone told fail 'failed with number 42'
 check task_that_calls_exit_has_failed task_7_fails_alone exit 'exit 0' 'exited with status 0'
+for how in fail crash; do
+    check "open_that_always_says_${how}_ends_the_run" open_that_always_fails_ends_the_run $how
+done
+check limit_of_failures_ends_the_run limit_of_failures_ends_the_run
+check failure_for_good_is_not_tried_again failure_for_good_is_not_tried_again
 for where in merge prepare finish; do
     check "null_in_${where}_fails_the_job" job_fails "$where-null" $where crash "$signal"
     check "endless_${where}_fails_the_job" \

@@ -86,6 +86,8 @@ static int misbehave(struct sheaf_context *context, const char *how)
         return eat(context);
     if (strcmp(how, "fail") == 0)
         return sheaf_fail(context, "failed with number %d", 42);
+    if (strcmp(how, "fail for good") == 0)
+        return sheaf_fail_for_good(context, "failed with number %d, for good", 43);
     if (strcmp(how, "return") == 0)
         return 5;
     if (strcmp(how, "exit 0") == 0)

@@ -229,8 +229,8 @@ void returned(struct given *given, const struct effect *assign, uint64_t first, 
         expect_fact(given, FACT_RETURNED);
 }
 
-static void failed_with(struct given *given, const struct effect *assign,
-                        struct input_attempt_failed failure)
+void failed_with(struct given *given, const struct effect *assign,
+                 struct input_attempt_failed failure)
 {
     failure.worker = assign->worker;
     failure.incarnation = INCARNATION;

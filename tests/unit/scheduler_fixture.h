@@ -60,6 +60,9 @@ void reported_in(struct given *given, const struct effect *assign, uint64_t task
 void sent(struct given *given, struct input_report report);
 void returned(struct given *given, const struct effect *assign, uint64_t first, uint64_t count);
 void failed(struct given *given, const struct effect *assign, uint64_t task, bool is_crash);
+/* The caller fills in how; the rest is that of the assignment. */
+void failed_with(struct given *given, const struct effect *assign,
+                 struct input_attempt_failed failure);
 void failed_for(struct given *given, const struct effect *assign, enum cause cause);
 
 /* Expectations. */

@@ -39,7 +39,7 @@ static void encoded_job_decodes_to_the_same(void **state)
     static const char *const lines[] = {
         "split: {range: 5}\nparameters: {a: 1, b: x, c: 0.5, d: true}\nname: n\noutput: o",
         "split: {lines: {files: [a.txt, \"*.c\"], block: 3}}\nlimits: {timeout: 1s, memory: 2G}",
-        "split: {product: {x: [1, 2], y: z}}\nlimits: {attempts: 4, crashes: 5}",
+        "split: {product: {x: [1, 2], y: z}}\nlimits: {attempts: 4, crashes: 5, max_failures: 6}",
         "split: plugin\nranges: {min: 6, max: 7}",
     };
     struct scratch scratch = given_folder();

@@ -28,7 +28,7 @@ static void whole_job_is_read(void **state)
                                          "  digits: '42'\n"
                                          "resources: {cores: 4, memory: 8G, gpus: 1}\n"
                                          "limits: {timeout: 10s, memory: 1G, attempts: 5,\n"
-                                         "         crashes: 2}\n"
+                                         "         crashes: 2, max_failures: 9}\n"
                                          "ranges: {min: 2, max: 10000}\n"
                                          "output: out.txt\n");
     assert_string_equal(job.name, "my job");
@@ -47,6 +47,7 @@ static void whole_job_is_read(void **state)
     assert_true(job.limits.task_memory_bytes == 1 << 30);
     assert_int_equal(job.limits.attempts_max, 5);
     assert_int_equal(job.limits.crashes_max, 2);
+    assert_int_equal(job.limits.failures_max, 9);
     assert_int_equal(job.limits.range_count_min, 2);
     assert_int_equal(job.limits.range_count_max, 10000);
     assert_int_equal(job.resources.cores, 4);

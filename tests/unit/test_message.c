@@ -139,6 +139,8 @@ static void failure_brings_cause_and_text(void **state)
     failed.as.failed.cause = CAUSE_SIGNAL;
     failed.as.failed.detail = -11;
     failed.as.failed.is_crash = true;
+    failed.as.failed.is_for_good = true;
+    failed.as.failed.is_open = true;
     failed.as.failed.text = "no luck";
     failed.as.failed.text_size = 7;
     struct byte_writer bytes = encoded(&failed);
@@ -148,6 +150,8 @@ static void failure_brings_cause_and_text(void **state)
     assert_int_equal(copy.as.failed.cause, CAUSE_SIGNAL);
     assert_int_equal(copy.as.failed.detail, -11);
     assert_true(copy.as.failed.is_crash);
+    assert_true(copy.as.failed.is_for_good);
+    assert_true(copy.as.failed.is_open);
     assert_memory_equal(copy.as.failed.text, "no luck", 7);
     message_close(&copy);
     assert_only_whole_is_accepted(&bytes);

@@ -266,6 +266,19 @@ static void a_stopped_executor_is_only_slow(void **state)
     fixture_end(fixture);
 }
 
+static void failure_for_good_says_so(void **state)
+{
+    (void)state;
+    struct slot_fixture *fixture = given_trouble("run", "fail for good");
+    given_slots(fixture, 1);
+    when_given(fixture, 0, WORK_RUN, (struct range){0, 1}, 20);
+    const struct slot_event *event = next_event_is(fixture, SLOT_EVENT_FAILED);
+    assert_true(event->is_for_good);
+    assert_string_equal(event->text, "failed with number 43, for good");
+    next_event_is(fixture, SLOT_EVENT_DONE);
+    fixture_end(fixture);
+}
+
 static void open_that_fails_costs_the_first_task(void **state)
 {
     (void)state;
@@ -275,6 +288,7 @@ static void open_that_fails_costs_the_first_task(void **state)
     const struct slot_event *event = next_event_is(fixture, SLOT_EVENT_FAILED);
     check_failure(event, 5, 1, CAUSE_PLUGIN);
     assert_string_equal(event->text, "open: failed with number 42");
+    assert_true(event->is_open);
     event = next_event_is(fixture, SLOT_EVENT_DONE);
     assert_int_equal(event->range.first, 5);
     assert_int_equal(event->range.count, 1);
@@ -292,6 +306,7 @@ static void open_that_crashes_costs_the_first_task(void **state)
     check_failure(event, 5, 1, CAUSE_SIGNAL);
     assert_true(event->is_crash);
     check_text(event, "open: ");
+    assert_true(event->is_open);
     fixture_end(fixture);
 }
 
@@ -482,6 +497,7 @@ int main(void)
         cmocka_unit_test(an_executor_killed_while_idle_is_replaced),
         cmocka_unit_test(an_executor_killed_at_work_costs_its_task),
         cmocka_unit_test(a_stopped_executor_is_only_slow),
+        cmocka_unit_test(failure_for_good_says_so),
         cmocka_unit_test(open_that_fails_costs_the_first_task),
         cmocka_unit_test(open_that_crashes_costs_the_first_task),
         cmocka_unit_test(all_work_is_limited_and_watched),
