@@ -5,12 +5,13 @@
 
 # make_layers NAME LAYERS WIDTH EDGES COMMAND: a job file whose tasks each come after EDGES tasks of
 # the layer before. Each looks for the marks of those in $work/NAME.marks, runs COMMAND, and leaves
-# its own, and a line in $work/NAME.ledger.
+# its own, and a line in $work/NAME.ledger. Those of the last layer wait for $work/NAME.release: a
+# kill on the way does not come too late.
 make_layers()
 {
     mkdir -p "$work/$1.marks"
-    awk -v marks="$work/$1.marks" -v ledger="$work/$1.ledger" -v layers="$2" -v width="$3" \
-        -v edges="$4" -v command="$5" 'BEGIN {
+    awk -v marks="$work/$1.marks" -v ledger="$work/$1.ledger" -v release="$work/$1.release" \
+        -v layers="$2" -v width="$3" -v edges="$4" -v command="$5" 'BEGIN {
         print "limits: {attempts: 1}"
         print "tasks:"
         for (layer = 0; layer < layers; layer++)
@@ -21,6 +22,8 @@ make_layers()
                     after = after (k > 0 ? ", " : "") name
                     tests = tests "test -e " marks "/" name " && "
                 }
+                if (layer == layers - 1)
+                    tests = tests "until test -e " release "; do sleep 0.05; done && "
                 name = "t" layer "." i
                 printf "  - name: %s\n    after: [%s]\n", name, after
                 printf "    command: %s%s && touch %s/%s && echo %s >>%s\n", tests, command,
@@ -157,6 +160,7 @@ killed_run_goes_on_in_its_order()
     no_process_is_left "$work/killed" || return 1
     ran_before=$(wc -l <killed.ledger)
     [ "$ran_before" -lt 240 ] || { fail "it had ended" || return 1; }
+    touch killed.release
     "$sheaf" run -n 4 killed.yaml --dir "$work/killed" >out 2>said ||
         { cat said && fail "does not go on" || return 1; }
     all_ran killed 240 || return 1
@@ -173,6 +177,7 @@ lost_worker_costs_the_order_nothing()
     local run=$!
     wait_for 60 tasks_done_are "$work/lost" 20 || { cat said && fail "slow" || return 1; }
     kill -KILL "$(pid_of_rank "$work/lost" 2)" || { fail "no worker to kill" || return 1; }
+    touch lost.release
     wait $run || { cat said && fail "failed" || return 1; }
     all_ran lost 160
 }

@@ -53,13 +53,14 @@ slow_disk_slows_the_tasks_and_fills_no_memory()
 {
     (
         wait_for 60 tasks_done_are "$work/slow" 50
-        master=$(pid_of_rank "$work/slow" 0) && kill -STOP "$master" && sleep 2 &&
-            kill -CONT "$master"
+        master=$(pid_of_rank "$work/slow" 0) && kill -STOP "$master" && touch slow.stopped &&
+            touch slow.release && sleep 2 && kill -CONT "$master"
     ) &
     SLOW_DISK_KIB_S=40000 SLOW_DISK_SYNC_MS=300 LD_PRELOAD=$TEST_PLUGINS/slow_disk.so \
         run_watched slow $sheaf run "$TEST_PLUGINS/large.so" --tasks 400 \
-        --param bytes=1048576 || return 1
+        --param bytes=1048576 --param held=300 --param release="$work/slow.release" || return 1
     wait
+    [ -e slow.stopped ] || { fail "the master was not stopped"; return 1; }
     [ "$(stat -c %s slow.out)" = $((400 << 20)) ] || { fail "wrong size of the output"; return 1; }
     memory_is_below slow 304 80
 }

@@ -114,8 +114,10 @@ killed_run_continues_with_all_outputs_or_none()
 {
     local i
     dir=$(mktemp -u "$work/run.XXXXXX")
-    set -- --command './write_two {} {out1} {out2} 0.02' --tasks 150 --output-file 'killed/up/{}' \
+    set -- --command 'test {} -lt 100 || while test -e held; do sleep 0.05; done
+        ./write_two {} {out1} {out2} 0.02' --tasks 150 --output-file 'killed/up/{}' \
         --output-file 'killed/down/{}' --dir "$dir" --workers 2 --slots 1
+    mkdir held # the tasks from number 100 on wait until it is gone
     for i in 1 20 40 60 80; do
         "$sheaf" run --quiet "$@" >printed 2>said &
         wait_for 60 some_outputs_are_there "$i" || { cat said && fail "no progress" || return 1; }
@@ -123,6 +125,7 @@ killed_run_continues_with_all_outputs_or_none()
         wait $! 2>/dev/null
         no_process_is_left "$dir" || return 1
     done
+    rmdir held
     "$sheaf" run --quiet "$@" >printed 2>said ||
         { cat said && fail "does not continue" || return 1; }
     both_or_none killed 150 || return 1

@@ -12,13 +12,15 @@ now_ms()
     echo "${us:0:-3}"
 }
 
-# start NAME OPTION...: some 8 s of sleeping tasks on four slots; $launcher.
+# start NAME OPTION...: some 8 s of sleeping tasks on four slots; $launcher. The last of them wait for
+# $NAME.release: there is something to kill however slow this test is.
 start()
 {
     local name=$1
     shift
     $sheaf run "$TEST_PLUGINS/ledger.so" --tasks $tasks --param milliseconds=$task_ms \
-        --param ledger="$work/$name.ledger" --workers 2 --slots 2 --dir "$work/$name" "$@" \
+        --param ledger="$work/$name.ledger" --param held=$((tasks - 100)) \
+        --param release="$work/$name.release" --workers 2 --slots 2 --dir "$work/$name" "$@" \
         >"$name.out" 2>>"$name.said" &
     launcher=$!
 }
@@ -26,6 +28,7 @@ start()
 ends_well()
 {
     local status=0
+    touch "$1.release"
     wait $launcher || status=$?
     [ $status = 0 ] || { cat "$1.said"; fail "exit status $status"; return 1; }
     same_bytes expected "$1.out" && no_process_is_left "$work/$1"
@@ -124,7 +127,8 @@ run_under_mpirun_ends_when_its_master_hangs()
     local master mpirun status=0
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 3 \
         $sheaf run "$TEST_PLUGINS/ledger.so" --tasks $tasks --param milliseconds=$task_ms \
-        --param ledger="$work/plain.ledger" --slots 2 --lost-after 1s --dir "$work/plain" \
+        --param ledger="$work/plain.ledger" --param held=$((tasks - 100)) \
+        --param release="$work/plain.release" --slots 2 --lost-after 1s --dir "$work/plain" \
         >plain.out 2>plain.said &
     mpirun=$!
     wait_for 60 tasks_done_are "$work/plain" 100 || { cat plain.said; return 1; }

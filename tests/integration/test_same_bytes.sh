@@ -133,15 +133,17 @@ run_is_at_work()
 after_kills_under_the_launcher()
 {
     local dir=$work/restarted kills=0
-    # 5 s of work however fast the machine is: the status is written once a second.
-    $sheaf run "$TEST_PLUGINS/slow.so" --tasks 500 --param milliseconds=20 --workers 2 --slots 1 \
-        --checkpoint 100ms --dir "$dir" >"$dir.out" 2>"$dir.said" &
+    # The last tasks wait until there have been two kills.
+    $sheaf run "$TEST_PLUGINS/slow.so" --tasks 500 --param milliseconds=20 --param held=450 \
+        --param release="$work/restarted.release" --workers 2 --slots 1 --checkpoint 100ms \
+        --dir "$dir" >"$dir.out" 2>"$dir.said" &
     local launcher=$!
     while [ $kills -lt 2 ]; do
         wait_for 60 run_is_at_work "$dir" $((kills + 1)) || break
         kill -KILL "$(mpirun_of $launcher)" || break
         kills=$((kills + 1))
     done
+    touch "$work/restarted.release"
     wait $launcher || { cat "$dir.said"; fail "exit status $?"; return 1; }
     [ $kills = 2 ] || { cat "$dir.said"; fail "only $kills kills"; return 1; }
     seq -s ' ' 0 499 | tr '\n' ' ' >"$work/slow.ref"

@@ -37,7 +37,8 @@ has_lines()
 }
 
 # given_pipeline COUNT: files, each through a command; what comes out, line by line, through
-# another; and one that reads what both have made.
+# another; and one that reads what both have made. The tasks of the first two wait for their turn:
+# allow_pipeline UPPER NUMBER lets that many of each run.
 given_pipeline()
 {
     rm -rf many ledger
@@ -51,16 +52,29 @@ stages:
     after: [number]
     command: 'echo t >>ledger; sort -r {number.result} | cksum; tail -n 2 {upper.result}'
   - name: upper
-    command: 'echo u >>ledger; tr a-z A-Z <{}'
+    command: 'echo u >>ledger; $(until_allowed upper); tr a-z A-Z <{}'
     split: {files: 'many/*.txt'}
   - name: number
     after: upper
-    command: 'echo n >>ledger; printf "%s|%s\n" {} {#}'
+    command: 'echo n >>ledger; $(until_allowed number); printf "%s|%s\n" {} {#}'
     split: {lines: '{upper.result}'}
 END
     cat many/*.txt | tr a-z A-Z >upper
     awk '{ print $0 "|" NR }' upper >number
     { sort -r number | cksum; tail -n 2 upper; } >expected
+    allow_pipeline "$1" "$1"
+}
+
+# until_allowed STAGE: what a task of it does first. (Builtins only: it is run a thousand times.)
+until_allowed()
+{
+    echo "until read most <$1.allowed && test {#} -le \$most; do sleep 0.05; done"
+}
+
+allow_pipeline()
+{
+    echo "$1" >upper.next && mv upper.next upper.allowed
+    echo "$2" >number.next && mv number.next number.allowed
 }
 
 pipeline_killed_at_ten_moments_gives_what_a_serial_run_gives()
@@ -70,6 +84,8 @@ pipeline_killed_at_ten_moments_gives_what_a_serial_run_gives()
     RANDOM=$seed
     while [ $kills -lt 10 ]; do
         target=$(($(lines_of ledger) + RANDOM % 100))
+        # Each round may do 200 tasks more than the one before: the job cannot end before its kill.
+        allow_pipeline $((200 * (kills + 1))) $((200 * (kills - 5)))
         setsid "$sheaf" run pipeline.yaml --quiet --dir "$dir" >printed 2>said &
         launcher=$!
         wait_for 60 has_lines ledger $target || { cat said; return 1; }
@@ -80,6 +96,7 @@ pipeline_killed_at_ten_moments_gives_what_a_serial_run_gives()
         no_process_is_left "$dir" || return 1
         kills=$((kills + 1))
     done
+    allow_pipeline 1000 1000
     "$sheaf" run pipeline.yaml --quiet --dir "$dir" >printed 2>said ||
         { cat said; fail "exit status $?"; return 1; }
     same_bytes expected printed && same_bytes upper "$dir/stages/upper/output" &&

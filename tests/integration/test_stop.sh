@@ -6,10 +6,12 @@
 tasks=200
 ms=100
 
-# job_options NAME [MS]: what all runs of one job have in common.
+# job_options NAME: what all runs of one job have in common. The last tasks wait for $1.release: a
+# stop does not come too late, however slow this test is.
 job_options()
 {
-    echo "--tasks $tasks -p milliseconds=${2:-$ms} -p ledger=$work/$1.ledger --dir $work/$1"
+    echo "--tasks $tasks -p milliseconds=$ms -p ledger=$work/$1.ledger --dir $work/$1" \
+        "-p held=$((tasks - 20)) -p release=$work/$1.release"
 }
 
 # For the background: what a script starts there ignores SIGINT, unless it is told not to.
@@ -58,6 +60,7 @@ ends_with()
 continues()
 {
     mv "$1.ledger" "$1.ledger.before"
+    touch "$1.release"
     # shellcheck disable=SC2046
     "$sheaf" run $(job_options "$1") --workers 2 --slots 16 "$TEST_PLUGINS/ledger.so" \
         >"$1.out" 2>"$1.more" || { cat "$1.more"; fail "it does not go on"; return 1; }
@@ -89,6 +92,7 @@ stopped_launcher_loses_nothing()
     start_launcher "$name"
     works "$name" || return 1
     kill "-$1" "$started"
+    touch "$name.release" # what has begun ends within the grace period
     ends_with 3 "$name" || return 1
     grep -q "To continue: sheaf run --tasks $tasks" "$name.said" ||
         { fail "does not say how to go on"; return 1; }
@@ -132,6 +136,7 @@ stopped_mpirun_loses_nothing()
     works "$name" || return 1
     stopped_ms=$(date +%s%3N)
     kill "-$1" "$started"
+    touch "$name.release"
     ends_with "$2" "$name" || return 1
     if ! passes_on_last_words "$1" && ! grep -q '"state": "stopped"' "$name/status.json"; then
         echo "# $name: mpirun killed the ranks before they had stopped" >&3

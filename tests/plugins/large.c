@@ -1,20 +1,13 @@
-/* large.c - each result has `bytes` bytes, all the low byte of the index. With the parameter
- * `release` the last tasks, from number `held` on, wait until a file of that name is there. */
+/* large.c - each result has `bytes` bytes, all the low byte of the index. The last ones may be
+ * held (release.h). */
 #include "release.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_held(struct sheaf_context *context, const struct sheaf_task *task)
-{
-    return sheaf_parameter_exists(context, "release") &&
-           (int64_t)task->index >= sheaf_parameter_integer(context, "held");
-}
-
 static int run(struct sheaf_context *context, const struct sheaf_task *task)
 {
-    int waited = is_held(context, task) ? wait_for_release(context) : 0;
+    int waited = wait_if_held(context, task->index);
     if (waited != 0)
         return waited;
     size_t size = (size_t)sheaf_parameter_integer(context, "bytes");

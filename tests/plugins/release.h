@@ -4,6 +4,7 @@
 
 #include <sheaf.h>
 
+#include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,16 @@ static inline int wait_for_release(struct sheaf_context *context)
         nanosleep(&nap, NULL);
     }
     return 0;
+}
+
+/* With the parameter `release` the last tasks, from number `held` on, wait: whatever the machine
+ * does, the job does not end before its test has done what it means to do. 0, or what `run` is to
+ * return. */
+static inline int wait_if_held(struct sheaf_context *context, uint64_t index)
+{
+    bool is_held = sheaf_parameter_exists(context, "release") &&
+                   (int64_t)index >= sheaf_parameter_integer(context, "held");
+    return is_held ? wait_for_release(context) : 0;
 }
 
 #endif
