@@ -12,8 +12,8 @@ now_ms()
     echo "${us:0:-3}"
 }
 
-# start NAME OPTION...: some 8 s of sleeping tasks on four slots; $launcher. The last of them wait for
-# $NAME.release: there is something to kill however slow this test is.
+# start NAME OPTION...: some 8 s of sleeping tasks on four slots; $launcher. The last of them wait
+# for $NAME.release: there is something to kill however slow this test is.
 start()
 {
     local name=$1
