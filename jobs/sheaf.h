@@ -114,6 +114,12 @@ int sheaf_fail(struct sheaf_context *context, const char *format, ...)
 int sheaf_fail_for_good(struct sheaf_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* 1 once the run is to stop (by Ctrl-C, SIGTERM or its time limit): the executor is killed when
+ * --grace is over. It costs a few nanoseconds, so a long task can ask often. A task that returns 0
+ * is done. One that returns anything else is left undone, for the run that continues, and has used
+ * up no attempt, unless it called sheaf_fail_for_good. */
+int sheaf_is_stopping(const struct sheaf_context *context);
+
 /* What prepare left in *shared, and open in *local. */
 void *sheaf_shared(const struct sheaf_context *context);
 void *sheaf_local(const struct sheaf_context *context);

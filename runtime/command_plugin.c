@@ -46,6 +46,7 @@ struct command_runner {
     struct command_outputs *outputs;
     struct command_process process;
     uint64_t memory_bytes_max;
+    const _Atomic uint32_t *is_stopping; /* NULL: not known */
     struct byte_writer head;
     struct byte_writer line; /* a command of a list, ended by NUL */
     char **arguments;
@@ -76,6 +77,7 @@ static int open_hook(struct sheaf_context *context, void **local)
     runner->setup = setup;
     runner->command = command;
     runner->merge = merge;
+    runner->is_stopping = context->is_stopping;
     runner->memory_bytes_max = process_memory_limit(job->limits.task_memory_bytes);
     runner->environment = command_environment_create(&surroundings);
     job_command_values_init(&runner->values, job);
@@ -224,6 +226,9 @@ static bool judge(const struct command_runner *runner, char text[TEXT_BYTES],
         snprintf(text, TEXT_BYTES, "its processes together had more than %llu MiB",
                  (unsigned long long)(runner->memory_bytes_max >> 20));
         return false;
+    case COMMAND_STOPPED:
+        failure->cause = CAUSE_STOPPED;
+        return false;
     case COMMAND_ENDED:
         break;
     }
@@ -321,7 +326,8 @@ static int fail(struct sheaf_context *context, struct command_runner *runner,
         .spawner = runner->setup->spawner,
         .slot = runner->setup->slot,
     };
-    failed_output_append(&place, record);
+    if (failure->cause != CAUSE_STOPPED) /* which is no failed attempt */
+        failed_output_append(&place, record);
     return context_fail(context, failure);
 }
 
@@ -345,6 +351,7 @@ static void execute(struct command_runner *runner, uint64_t task, int input, siz
         .timeout_ns = limits->task_timeout_ns,
         .memory_bytes_max = runner->memory_bytes_max,
         .memory_look_ms = limits->task_memory_bytes > 0 ? MEMORY_LOOK_MS : MEMORY_LOOK_MS_DEFAULT,
+        .is_stopping = runner->is_stopping,
         .out_bytes_max = out_bytes_max,
         .err_bytes_max = COMMAND_ERR_BYTES_MAX,
     };
@@ -404,6 +411,8 @@ static int run(struct sheaf_context *context, struct command_runner *runner,
 {
     struct sheaf_error error;
     enum cause cause = CAUSE_INPUT;
+    if (sheaf_is_stopping(context))
+        return context_fail(context, &(struct attempt_failure){.cause = CAUSE_STOPPED, .text = ""});
     int code = runner->command != NULL ? fill_template(runner, task, &cause, &error)
                                        : fill_line(runner, task, &error);
     if (code != 0)

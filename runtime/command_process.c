@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -24,8 +25,38 @@ enum {
     PIPE_READ_BYTES = 64 << 10,
     POLL_MS_WITHOUT_PIDFD = 5, /* a kernel before 5.3 */
     EXIT_NOT_STARTED = 127,
-    ENDS = 3,
+    ENDS = 4,
+    LOOK_MS = 20, /* between looks for what is left of a command */
 };
+
+/* ---- stopping ---- */
+
+static int stop_event = -1; /* written by the handler of SIGTERM: a poll notices */
+
+static void on_terminate(int number)
+{
+    (void)number;
+    int errno_before = errno;
+    const uint64_t one = 1;
+    ssize_t ignored = write(stop_event, &one, sizeof one);
+    (void)ignored; /* it holds very many before there is no room */
+    errno = errno_before;
+}
+
+void command_process_watch_stops(void)
+{
+    struct sigaction action = {.sa_handler = on_terminate, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void close_end(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
+}
 
 /* ---- starting ---- */
 
@@ -259,6 +290,53 @@ static int watch_memory(struct command_process *command,
     return (int)options->memory_look_ms;
 }
 
+/* However it ends now, it may have done half of its work. */
+static void look_for_stop(struct command_process *command,
+                          const struct command_process_options *options)
+{
+    uint64_t ignored;
+    while (read(stop_event, &ignored, sizeof ignored) > 0)
+        continue;
+    if (command->end != COMMAND_ENDED || options->is_stopping == NULL ||
+        atomic_load(options->is_stopping) == 0 || has_ended(command))
+        return;
+    command->end = COMMAND_STOPPED;
+    kill(-command->process, SIGTERM);
+}
+
+struct others {
+    pid_t own; /* process of the command; a zombie, perhaps */
+    size_t living_count;
+};
+
+static void count_other(void *context, pid_t child)
+{
+    struct others *others = context;
+    if (child != others->own && waitpid(child, NULL, WNOHANG) == 0)
+        others->living_count++;
+}
+
+/* The shell may end at once by SIGTERM, while a program that it started still saves what it has:
+ * that has the same time to do so. */
+static bool is_over(struct command_process *command, const struct command_process_options *options)
+{
+    close_end(&command->ended); /* it would wake us up again and again */
+    command->is_abandoned = true;
+    uint64_t limit_ns = UINT64_MAX;
+    if (command->end == COMMAND_TIMED_OUT)
+        limit_ns = options->timeout_ns + COMMAND_TERM_MS * NS_PER_MS;
+    else if (command->end != COMMAND_STOPPED)
+        return true;
+    struct others others = {.own = command->process};
+    process_children_find(count_other, &others);
+    return others.living_count == 0 || clock_monotonic_ns() - command->start_ns >= limit_ns;
+}
+
+static int shorter(int a_ms, int b_ms)
+{
+    return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 static void wait_for_end(struct command_process *command,
                          const struct command_process_options *options)
 {
@@ -267,13 +345,14 @@ static void wait_for_end(struct command_process *command,
             {.fd = command->ended, .events = POLLIN},
             {.fd = command->out_pipe, .events = POLLIN},
             {.fd = command->err_pipe, .events = POLLIN},
+            {.fd = stop_event, .events = POLLIN},
         };
+        look_for_stop(command, options);
         int patience_ms = watch_time(command, options);
-        int memory_ms = watch_memory(command, options);
-        if (patience_ms < 0 || patience_ms > memory_ms)
-            patience_ms = memory_ms;
-        if (command->ended < 0 && patience_ms > POLL_MS_WITHOUT_PIDFD)
-            patience_ms = POLL_MS_WITHOUT_PIDFD;
+        patience_ms = shorter(patience_ms, watch_memory(command, options));
+        if (command->ended < 0)
+            patience_ms =
+                shorter(patience_ms, command->is_abandoned ? LOOK_MS : POLL_MS_WITHOUT_PIDFD);
         int ready = poll(ends, ENDS, patience_ms);
         if (ready < 0)
             continue;
@@ -281,16 +360,10 @@ static void wait_for_end(struct command_process *command,
             read_out(command, options);
         if (ends[2].revents != 0)
             read_err(command, options);
-        if (ends[0].revents != 0 || (command->ended < 0 && has_ended(command)))
+        if ((ends[0].revents != 0 || (command->ended < 0 && has_ended(command))) &&
+            is_over(command, options))
             return;
     }
-}
-
-static void close_end(int *descriptor)
-{
-    if (*descriptor >= 0)
-        close(*descriptor);
-    *descriptor = -1;
 }
 
 void command_process_run(struct command_process *command,
@@ -300,7 +373,7 @@ void command_process_run(struct command_process *command,
     byte_writer_clear(&command->err);
     command->end = COMMAND_ENDED;
     command->err_bytes_lost = 0;
-    command->was_warned = false;
+    command->was_warned = command->is_abandoned = false;
     command->start_errno = 0;
     if (!start(command, options)) {
         command->end = COMMAND_NOT_STARTED;

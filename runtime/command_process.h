@@ -7,6 +7,7 @@
 
 #include "../scheduler/bytes.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -18,8 +19,9 @@ struct command_process_options {
     uint64_t timeout_ns;       /* then SIGTERM, and SIGKILL after COMMAND_TERM_MS; 0: none */
     uint64_t memory_bytes_max; /* of it and all that it starts, together; more ends it */
     uint32_t memory_look_ms;   /* how often that is looked at */
-    size_t out_bytes_max;      /* more ends it */
-    size_t err_bytes_max;      /* more is passed over, but for the last part */
+    const _Atomic uint32_t *is_stopping; /* raised: SIGTERM, and no result counts any more */
+    size_t out_bytes_max;                /* more ends it */
+    size_t err_bytes_max;                /* more is passed over, but for the last part */
 };
 
 enum { COMMAND_TERM_MS = 1000 };
@@ -28,6 +30,7 @@ enum command_end {
     COMMAND_ENDED = 0,   /* by itself: see `status` */
     COMMAND_NOT_STARTED, /* see `start_errno` */
     COMMAND_TIMED_OUT,
+    COMMAND_STOPPED, /* it was sent SIGTERM as the run is to stop, however it ended then */
     COMMAND_WROTE_TOO_MUCH,
     COMMAND_USED_TOO_MUCH_MEMORY,
 };
@@ -51,8 +54,12 @@ struct command_process {
     int ended; /* a pidfd */
     uint64_t start_ns;
     uint64_t memory_looked_ns;
-    bool was_warned; /* by SIGTERM */
+    bool was_warned;   /* by SIGTERM, as its time is up */
+    bool is_abandoned; /* its own process has ended, some that it started go on */
 };
+
+/* From now on SIGTERM wakes this process up, to look at is_stopping. */
+void command_process_watch_stops(void);
 
 void command_process_run(struct command_process *command,
                          const struct command_process_options *options);

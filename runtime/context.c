@@ -302,6 +302,12 @@ int sheaf_parameter_exists(struct sheaf_context *context, const char *name)
     return parameter_list_find(context->parameters, name) != NULL;
 }
 
+int sheaf_is_stopping(const struct sheaf_context *context)
+{
+    return context->is_stopping != NULL &&
+           atomic_load_explicit(context->is_stopping, memory_order_relaxed) != 0;
+}
+
 uint64_t sheaf_task_count(const struct sheaf_context *context)
 {
     return context->task_count;

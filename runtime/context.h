@@ -8,6 +8,7 @@
 #include "../scheduler/fact.h"
 
 #include <setjmp.h>
+#include <stdatomic.h>
 
 enum {
     CONTEXT_RESULT_BYTES_FIRST = 256,
@@ -41,6 +42,7 @@ struct sheaf_context {
     const struct parameter_list *parameters;
     uint64_t task_count;
     uint32_t core_count;
+    const _Atomic uint32_t *is_stopping; /* NULL: not known */
     void *shared;
     void *local;
     context_take_tasks *take_tasks; /* NULL: this hook names no tasks */
@@ -105,6 +107,13 @@ struct attempt_failure {
 
 /* Likewise, with cause and detail. */
 struct attempt_failure context_take_failure(struct sheaf_context *context, int status);
+
+/* The run is to stop, and a call that failed may have done so for that: it is no failed attempt. */
+static inline bool context_excuses(const struct sheaf_context *context,
+                                   const struct attempt_failure *failure)
+{
+    return !failure->is_for_good && sheaf_is_stopping(context);
+}
 
 /* For code of Sheaf's own that stands in a plug-in's place: fails the attempt with this. Returns a
  * value to return. */

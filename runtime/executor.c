@@ -97,8 +97,11 @@ static void send_done(struct executor *executor, const struct partial *partial, 
 
 static void fail_order(struct executor *executor, const struct attempt_failure *failure)
 {
+    struct attempt_failure told = *failure;
+    if (context_excuses(&executor->context, failure))
+        told.cause = CAUSE_STOPPED;
     fflush(NULL);
-    report_sender_fail(&executor->sender, executor->order.range, failure);
+    report_sender_fail(&executor->sender, executor->order.range, &told);
     report_sender_wake(&executor->sender);
 }
 
@@ -349,6 +352,7 @@ static struct executor *create_executor(const struct executor_options *options)
     executor->context.parameters = &options->job->parameters;
     executor->context.core_count = options->core_count;
     executor->context.shared = options->prepared;
+    executor->context.is_stopping = &options->slot->is_stopping;
     executor->context.owner = executor;
     const struct task_runner_options runner = {.slot = options->slot,
                                                .context = &executor->context,

@@ -162,8 +162,13 @@ static void begin_to_stop(struct master *master, const char *why)
         master->stop_deadline_ns > master->now_ns ? master->stop_deadline_ns - master->now_ns : 0;
     char grace[PROGRESS_DURATION_BYTES];
     progress_format_duration(grace_ns / SHEAF_NS_PER_MS, grace);
-    master_tell(master, CONTROL_WARNING, "%s: running tasks have %s to end, no new ones start", why,
+    master_tell(master, CONTROL_WARNING, "%s: running %s %s to end, no new ones start", why,
+                master->job.command.is_there ? "commands get SIGTERM and have" : "tasks have",
                 grace);
+    struct message stop = {.kind = MESSAGE_STOP};
+    for (int i = 0; i < transport_rank_count(master->transport); i++)
+        if (master->members[i].is_known)
+            master_send(master, (uint32_t)i, &stop);
     ask_to_stop(master);
 }
 

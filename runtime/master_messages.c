@@ -229,6 +229,7 @@ static void on_message(struct master *master, uint32_t rank, struct message *mes
     case MESSAGE_CANCEL:
     case MESSAGE_CREDIT:
     case MESSAGE_END:
+    case MESSAGE_STOP:
         return;
     }
 }

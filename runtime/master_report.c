@@ -67,6 +67,8 @@ static void tell_attempt_failed(struct master *master, const struct fact_attempt
     char attempts[160] = "";
     report_describe_work(failed->work, failed->range, what, sizeof what);
     report_describe_cause(failed->cause, failed->detail, how, sizeof how);
+    if (failed->cause == CAUSE_STOPPED) /* it has used up no attempt */
+        return;
     failure_log_add(master->failures, failed->range.first, failed->worker);
     if (failed->is_final)
         failure_log_take(master->failures, failed->range.first, attempts, sizeof attempts);

@@ -210,6 +210,7 @@ void message_encode(const struct message *message, struct byte_writer *writer)
         return;
     case MESSAGE_HEARTBEAT:
     case MESSAGE_PING:
+    case MESSAGE_STOP:
         return;
     }
 }
@@ -259,6 +260,7 @@ static void decode_body(struct byte_reader *reader, struct message *message)
         return;
     case MESSAGE_HEARTBEAT:
     case MESSAGE_PING:
+    case MESSAGE_STOP:
         return;
     }
     reader->failed = true;

@@ -24,6 +24,7 @@ enum message_kind {
     MESSAGE_CANCEL = 36,
     MESSAGE_CREDIT = 37, /* so many result bytes were taken in */
     MESSAGE_END = 38,    /* the run is over: leave */
+    MESSAGE_STOP = 39,   /* the run is to end soon: what runs had better end */
 };
 
 /* Filled from one message; borrows from its bytes what is a pointer, but for hello's topology and

@@ -315,6 +315,10 @@ void rank_worker_handle(struct rank_worker *worker, struct message *message, uin
     case MESSAGE_CREDIT:
         on_credit(worker, message->as.credit_bytes);
         return;
+    case MESSAGE_STOP:
+        if (worker->slots != NULL)
+            slot_set_stop(worker->slots);
+        return;
     case MESSAGE_END:
         on_end(worker, message->as.end.is_clean, message->as.end.status);
         return;

@@ -53,6 +53,9 @@ struct shared_slot {
     _Atomic uint64_t resident_bytes_at_start;
     _Atomic uint64_t log_bytes; /* size of its log when the attempts under way began */
 
+    /* Written by the rank: the run is to stop, what runs had better end. */
+    _Alignas(SHARED_LINE_BYTES) _Atomic uint32_t is_stopping;
+
     /* A futex: 1 while the executor sleeps, for an order or for room in `reports`. */
     _Alignas(SHARED_LINE_BYTES) _Atomic uint32_t executor_sleeping;
 

@@ -51,6 +51,12 @@ static void note_start_failure(struct slot *slot, const char *text)
              (int)sizeof group->start_failure - 1, text);
 }
 
+void slot_tell_stop(struct slot *slot)
+{
+    if (slot->shared != NULL)
+        atomic_store(&slot->shared->is_stopping, slot->group->is_stopping);
+}
+
 /* A new executor gets new memory: nothing of the old one's can be left in it. */
 static int create_shared(struct slot *slot)
 {
@@ -68,6 +74,7 @@ static int create_shared(struct slot *slot)
     slot->shared = shared;
     ring_init(&slot->shared->orders);
     ring_init(&slot->shared->reports);
+    slot_tell_stop(slot);
     return descriptor;
 }
 

@@ -14,6 +14,7 @@ struct slot_group {
     uint64_t memory_bytes;
     bool has_merge;
     bool merge_is_suspect; /* a merge crashed an executor: leave merging to MERGE orders */
+    bool is_stopping;
     uint64_t watch_interval_ns;
     uint64_t orders_given;
     uint64_t executors_started;
@@ -62,6 +63,8 @@ void slot_start_executor(struct slot *slot);
 void slot_give(struct slot *slot, const struct work_order *order);
 struct range slot_take_back(struct slot *slot);
 void slot_cancel(struct slot *slot);
+/* The group is to stop: the executor may know. */
+void slot_tell_stop(struct slot *slot);
 
 /* An event of the spawner about the slot's present executor. */
 void slot_hear(struct slot *slot, const struct spawner_event *event);

@@ -148,6 +148,17 @@ void slot_set_cancel(struct slot_set *slots, uint32_t slot)
     slot_cancel(get_slot(slots, slot));
 }
 
+void slot_set_stop(struct slot_set *slots)
+{
+    slots->group.is_stopping = true;
+    for (uint32_t i = 0; i < slots->slot_count; i++)
+        slot_tell_stop(&slots->slots[i]);
+    struct spawner_command command;
+    memset(&command, 0, sizeof command);
+    command.kind = SPAWNER_TERMINATE;
+    spawner_send(slots->group.spawner, &command, -1);
+}
+
 /* ---- prepare ---- */
 
 static void watch_prepare(struct slot_set *set, uint64_t now_ns)

@@ -69,6 +69,9 @@ void slot_set_start(struct slot_set *slots, uint32_t slot, const struct work_ord
 struct range slot_set_take_back(struct slot_set *slots, uint32_t slot);
 /* Kills what the slot runs; no event follows for that order. */
 void slot_set_cancel(struct slot_set *slots, uint32_t slot);
+/* What runs is asked to end: commands get SIGTERM, plug-ins find it by sheaf_is_stopping. A task
+ * that fails from now on is not reported as failed, but left undone. */
+void slot_set_stop(struct slot_set *slots);
 
 enum slot_event_kind {
     SLOT_EVENT_NONE = 0,

@@ -13,6 +13,7 @@ enum spawner_command_kind {
     SPAWNER_PREPARE = 1, /* with a descriptor of the encoded struct spawner_setup */
     SPAWNER_SPAWN,       /* with a descriptor of the slot's shared memory */
     SPAWNER_KILL,        /* an executor and its process group */
+    SPAWNER_TERMINATE,   /* every executor of a job of commands ends the one that it runs */
     SPAWNER_STOP,        /* executors have a moment to end by themselves */
     SPAWNER_SUCCEED,     /* before PREPARE: make another spawner, for the job after this one, with a
                             descriptor of its socket */

@@ -9,6 +9,7 @@
 #include "../scheduler/memory.h"
 #include "clock.h"
 #include "command_plugin.h"
+#include "command_process.h"
 #include "context.h"
 #include "executor.h"
 #include "executor_log.h"
@@ -190,12 +191,12 @@ static int prepare(struct spawner_process *spawner, struct sheaf_error *error)
     return code;
 }
 
-static void block_child_signal(int how)
+static void block_signal(int how, int number)
 {
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(how, &child, NULL);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, number);
+    sigprocmask(how, &signals, NULL);
 }
 
 /* From here on the end of the rank is found by the closed socket, so that executors' process groups
@@ -207,7 +208,7 @@ static int watch_children(struct spawner_process *spawner, struct sheaf_error *e
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     signal(SIGCHLD, SIG_DFL); /* of what prepare has set, this alone must not be inherited */
-    block_child_signal(SIG_BLOCK);
+    block_signal(SIG_BLOCK, SIGCHLD);
     spawner->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (spawner->signals < 0)
         return sheaf_error_set_errno(error, errno, "cannot watch for the end of executors");
@@ -268,7 +269,10 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
                                       const struct spawner_command *command, int memory)
 {
     setpgid(0, 0);
-    block_child_signal(SIG_UNBLOCK);
+    if (spawner->setup.job.command.is_there)
+        command_process_watch_stops();
+    block_signal(SIG_UNBLOCK, SIGTERM);
+    block_signal(SIG_UNBLOCK, SIGCHLD);
     die_with(spawner->process, SIGKILL);
     executor_log_open(spawner->setup.run_dir, spawner->process, command->slot);
     struct shared_slot *slot =
@@ -330,9 +334,11 @@ static void handle_spawn(struct spawner_process *spawner, const struct spawner_c
     struct spawner_event event = {.kind = SPAWNER_STARTED, .executor = command->executor};
     see_slot(spawner, command->slot);
     fflush(NULL);
+    block_signal(SIG_BLOCK, SIGTERM); /* until the executor knows what to do about it */
     event.process = fork();
     if (event.process == 0)
         become_executor(spawner, command, memory);
+    block_signal(SIG_UNBLOCK, SIGTERM);
     if (event.process < 0) {
         event.kind = SPAWNER_NOT_STARTED;
         snprintf(event.text, sizeof event.text, "fork: %s", strerror(errno));
@@ -360,6 +366,13 @@ static void handle_kill(const struct spawner_process *spawner, uint64_t executor
     for (size_t i = 0; i < spawner->child_count; i++)
         if (spawner->children[i].executor == executor)
             kill_group(spawner->children[i].process);
+}
+
+/* Plug-ins ask for themselves: a signal would end them. */
+static void handle_terminate(const struct spawner_process *spawner)
+{
+    for (size_t i = 0; spawner->setup.job.command.is_there && i < spawner->child_count; i++)
+        kill(spawner->children[i].process, SIGTERM);
 }
 
 static void limit_logs(const struct spawner_process *spawner)
@@ -505,6 +518,9 @@ static void handle(struct spawner_process *spawner, const struct spawner_command
         break;
     case SPAWNER_KILL:
         handle_kill(spawner, command->executor);
+        break;
+    case SPAWNER_TERMINATE:
+        handle_terminate(spawner);
         break;
     case SPAWNER_SUCCEED:
         handle_succeed(spawner, descriptor);

@@ -203,7 +203,10 @@ static inline void run_task(struct task_runner *runner)
     } else {
         item->size = size_before;
         struct attempt_failure failure = context_take_failure(context, status);
-        fail_task(runner, &failure);
+        if (context_excuses(context, &failure))
+            runner->is_full = true; /* it goes back with what has not begun */
+        else
+            fail_task(runner, &failure);
     }
 }
 

@@ -163,6 +163,58 @@ tasks_that_go_on_are_cut_off_after_the_grace_period()
         grep -q '"state": "stopped"' $name/status.json
 }
 
+# start_command NAME SCRIPT: one task, which has begun once the file NAME.begun is there.
+start_command()
+{
+    printf '%s\n' "$2" >"$1.script"
+    become_with_signals "$sheaf" run -c "sh $1.script" --tasks 1 --dir "$work/$1" --workers 1 \
+        --slots 1 --grace 100s --attempts 1 >"$1.out" 2>"$1.said" &
+    started=$!
+    wait_for 60 [ -e "$1.begun" ] || { cat "$1.said"; fail "it does not begin"; }
+}
+
+# Long before the grace period is over. What it has done after SIGTERM may be half of its work.
+stopped_command_gets_sigterm_and_runs_again()
+{
+    local name=told started
+    start_command $name '[ ! -e told.told ] || { echo again; exit; }
+trap "touch told.told; echo half; exit" TERM
+touch told.begun
+while :; do sleep 0.1; done' || return 1
+    kill -INT "$started"
+    ends_with 3 $name && [ -e told.told ] || { fail "it was not told"; return 1; }
+    grep -q "commands get SIGTERM" $name.said || { fail "nobody says so"; return 1; }
+    [ "$(status_field $name tasks_done)" = 0 ] || { fail "half a result counts"; return 1; }
+    "$sheaf" run -c "sh $name.script" --tasks 1 --dir "$work/$name" --attempts 1 >$name.out \
+        2>$name.more || { cat $name.more; fail "it has used up its attempt"; return 1; }
+    [ "$(cat $name.out)" = again ] || fail "the output is $(cat $name.out)"
+}
+
+# Its shell ends at once, and is not what there is to save.
+programs_of_a_stopped_command_have_the_same_time()
+{
+    local name=saver started
+    printf '%s\n' 'trap "sleep 0.5; touch saver.saved; exit" TERM' 'touch saver.begun' \
+        'while :; do sleep 0.1; done' >save.script
+    start_command $name 'sh save.script; true' || return 1
+    kill -INT "$started"
+    ends_with 3 $name && [ -e saver.saved ] || fail "it was killed with its shell"
+}
+
+plugin_that_gives_up_uses_up_no_attempt()
+{
+    local name=patient started
+    become_with_signals "$sheaf" run "$TEST_PLUGINS/patient.so" --tasks 4 -p then='give up' \
+        --dir "$work/$name" --workers 2 --grace 100s --attempts 1 >$name.out 2>$name.said &
+    started=$!
+    wait_for 60 grep -q '"tasks_in_flight": [1-9]' $name/status.json || return 1
+    kill -INT "$started"
+    ends_with 3 $name || return 1
+    [ "$(status_field $name tasks_done)" = 0 ] || { fail "something is done"; return 1; }
+    "$sheaf" report $name | tee /dev/stderr | grep -q 'gave up' && fail "a failure was counted"
+    return 0
+}
+
 # A worker that is stopped makes the first SIGINT wait.
 second_interrupt_loses_nothing_that_was_journalled()
 {
@@ -200,6 +252,10 @@ check stopped_mpirun_loses_nothing_by_SIGINT stopped_mpirun_loses_nothing INT 1
 check stopped_mpirun_loses_nothing_by_SIGTERM stopped_mpirun_loses_nothing TERM 1
 check tasks_that_go_on_are_cut_off_after_the_grace_period \
     tasks_that_go_on_are_cut_off_after_the_grace_period
+check stopped_command_gets_sigterm_and_runs_again stopped_command_gets_sigterm_and_runs_again
+check programs_of_a_stopped_command_have_the_same_time \
+    programs_of_a_stopped_command_have_the_same_time
+check plugin_that_gives_up_uses_up_no_attempt plugin_that_gives_up_uses_up_no_attempt
 check second_interrupt_loses_nothing_that_was_journalled \
     second_interrupt_loses_nothing_that_was_journalled
 check killed_run_loses_finished_work_of_one_checkpoint \
