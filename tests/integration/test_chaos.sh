@@ -2,9 +2,12 @@
 # test_chaos.sh - real jobs under the launcher while their processes are killed and stopped at
 # random: the output stays that of an undisturbed run, the exit status 0, and nothing is left.
 #
+# A run that no fault has hit fails, as it shows nothing.
+#
 # Environment: SHEAF_TEST_SEED fixes the choices; it is printed. CHAOS_RUNS is the number of runs,
 # CHAOS_DISTURBED_S how long each is disturbed. A table of what was done, and of what it cost, comes
-# last: executions of a task but the last one are work lost to the fault that hit their executor.
+# last: an execution of a task but the last one is work lost to the fault that hit its executor, as
+# long as it had run by then.
 . "$abs_top_srcdir/tests/integration/lib.sh"
 
 seed=${SHEAF_TEST_SEED:-$RANDOM}
@@ -13,9 +16,9 @@ disturbed_s=${CHAOS_DISTURBED_S:-15}
 echo "# seed $seed, $runs runs"
 RANDOM=$seed
 
-# About 8 s of sleeping tasks on six slots, whatever the machine does.
-tasks=2400
-task_ms=20
+# About 8 s of sleeping tasks on six slots, whatever the machine does: many short ones, or few long
+# ones in turn. "TASKS MILLISECONDS":
+shapes=("2400 20" "48 1000")
 workers=3
 options=(--workers $workers --slots 2 --lost-after 1s --checkpoint 200ms --silence-timeout 4s
     --start-timeout 20s)
@@ -147,7 +150,9 @@ chaotic_run_prints_what_an_undisturbed_one_does()
     local dir=$work/chaos-$1 begin=$SECONDS status=137 launcher plugin
     pick 1 ledger ledger_merged
     plugin=$TEST_PLUGINS/${picked# }.so
-    echo "$plugin"
+    read -r tasks task_ms <<<"${shapes[$1 % ${#shapes[@]}]}"
+    echo "$plugin, $tasks tasks of $task_ms ms"
+    seq -s ' ' 0 $((tasks - 1)) | tr '\n' ' ' >expected
     : >"$dir.faults"
     : >"$dir.restarts"
     # Killed by us, the command is repeated, as its user would.
@@ -163,6 +168,7 @@ chaotic_run_prints_what_an_undisturbed_one_does()
     done
     cat "$dir.said"
     [ $status = 0 ] || { fail "exit status $status"; return 1; }
+    [ -s "$dir.faults" ] || { fail "no fault has hit it"; return 1; }
     same_bytes expected "$dir.out" && no_process_is_left "$dir"
 }
 
@@ -194,7 +200,7 @@ add_costs()
         for (i = 1; i <= fault_count; i++)
             if (at[i] >= from && at[i] <= to &&
                 (victims[i] ~ / all / || index(victims[i], " " process " "))) {
-                lost[i]++
+                lost_ms[i] += at[i] - from < task_ms ? at[i] - from : task_ms
                 return
             }
         copies++
@@ -219,7 +225,7 @@ add_costs()
     }
     END {
         for (i = 1; i <= fault_count; i++)
-            print kind[i], survived[i], lost[i] * task_ms
+            print kind[i], survived[i], lost_ms[i] + 0
         print "(copies)", "in_place", copies * task_ms
     }' "$1.faults" "$1.restarts" "$1.ledger" >>costs
 }
@@ -248,7 +254,6 @@ print_table()
     END { tell() }'
 }
 
-seq -s ' ' 0 $((tasks - 1)) | tr '\n' ' ' >expected
 : >costs
 for ((run = 1; run <= runs; run++)); do
     # In this shell, not in check's subshell: the deck goes on.
