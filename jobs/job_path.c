@@ -163,33 +163,46 @@ static void look_in_plugin_path(struct plugin_search *search)
     free(copy);
 }
 
-/* The source lies beside: most likely it was not built yet. */
-static bool has_source(const char *name, const char *directory, char **stem)
+/* The sources from which a plug-in may be built, and by which compiler. */
+static const struct source_kind {
+    const char *ending;
+    const char *compiler;
+} source_kinds[] = {{".c", "cc"}, {".cpp", "c++"}, {".cc", "c++"}};
+
+/* The source lies beside: most likely it was not built yet. *stem is owned by the caller. */
+static const struct source_kind *find_source(const char *name, const char *directory, char **stem)
 {
     size_t length = strlen(name);
     if (length < 4 || strcmp(name + length - 3, ".so") != 0)
-        return false;
+        return NULL;
     char *path = job_path_join(directory, name);
-    length = strlen(path);
-    memcpy(path + length - 3, ".c", sizeof ".c");
-    bool is_there = access(path, F_OK) == 0;
-    path[length - 3] = '\0';
-    *stem = path;
-    if (!is_there)
+    path[strlen(path) - 3] = '\0';
+    size_t size = strlen(path) + sizeof ".cpp";
+    char *source = memory_allocate(size);
+    const struct source_kind *found = NULL;
+    for (size_t i = 0; i < sizeof source_kinds / sizeof *source_kinds && found == NULL; i++) {
+        snprintf(source, size, "%s%s", path, source_kinds[i].ending);
+        found = access(source, F_OK) == 0 ? &source_kinds[i] : NULL;
+    }
+    free(source);
+    if (found == NULL)
         free(path);
-    return is_there;
+    else
+        *stem = path;
+    return found;
 }
 
 static int not_found(const struct plugin_search *search, const char *directory,
                      struct sheaf_error *error)
 {
     char *stem;
-    if (has_source(search->name, directory, &stem)) {
+    const struct source_kind *source = find_source(search->name, directory, &stem);
+    if (source != NULL) {
         int code =
             sheaf_error_set(error, SHEAF_ERROR_PLUGIN,
                             "the plug-in %s is not there, but its source is; build it, such as by "
-                            "cc -O2 -shared -fPIC -o %s.so %s.c",
-                            search->name, stem, stem);
+                            "%s -O2 -shared -fPIC -o %s.so %s%s",
+                            search->name, source->compiler, stem, stem, source->ending);
         free(stem);
         return code;
     }

@@ -80,17 +80,26 @@ struct sheaf_plugin {
     int (*finish)(struct sheaf_context *context, struct sheaf_bytes result);
 };
 
-/* Defines the table that Sheaf looks up, from designated initializers of the functions above. */
+/* Defines the table that Sheaf looks up, from designated initializers of the functions above, in
+ * their order. (Compilers of C++ would warn of these, and of functions that are left out.) */
 #ifdef __cplusplus
 #define SHEAF_EXPORT extern "C" __attribute__((visibility("default")))
+#define SHEAF_TABLE                                                                                \
+    _Pragma("GCC diagnostic push")                                                                 \
+        _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"") __extension__
+#define SHEAF_TABLE_END _Pragma("GCC diagnostic pop")
 #else
 #define SHEAF_EXPORT extern __attribute__((visibility("default")))
+#define SHEAF_TABLE
+#define SHEAF_TABLE_END
 #endif
 #define SHEAF_PLUGIN(...)                                                                          \
     SHEAF_EXPORT const struct sheaf_plugin sheaf_plugin;                                           \
-    const struct sheaf_plugin sheaf_plugin = {.interface_version = SHEAF_INTERFACE_VERSION,        \
-                                              .size_bytes = sizeof(struct sheaf_plugin),           \
-                                              __VA_ARGS__};
+    SHEAF_TABLE const struct sheaf_plugin sheaf_plugin = {                                         \
+        .interface_version = SHEAF_INTERFACE_VERSION,                                              \
+        .size_bytes = sizeof(struct sheaf_plugin),                                                 \
+        __VA_ARGS__};                                                                              \
+    SHEAF_TABLE_END
 
 /* Appends bytes to the result of the current run, merge or finish. Borrows data. Returns 0, or a
  * failure to return at once (the result is larger than the documented limit). */

@@ -40,7 +40,7 @@ void report_describe_work(enum work work, struct range range, char *text, size_t
 void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size);
 
 void report_print_text(const struct report *report, FILE *out);
-/* False when memory is short. */
-bool report_print_json(const struct report *report, FILE *out);
+/* The report as an object for scripts; the caller owns it. */
+struct json_t *report_to_json(const struct report *report);
 
 #endif

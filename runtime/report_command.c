@@ -4,9 +4,10 @@
 #include "report.h"
 #include "stage_list.h"
 
+#include <jansson.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2, EXIT_CANNOT = 4 };
+enum { EXIT_USAGE = 2 };
 
 static int fail(const struct sheaf_error *error)
 {
@@ -20,47 +21,106 @@ static int usage(void)
     return EXIT_USAGE;
 }
 
-struct report_options {
+struct report_request {
+    const char *dir;
+    const char *stage; /* the only one to report on, or NULL */
     bool is_json;
-    bool is_printed; /* all of it has left */
+    json_t *reports; /* so far: printed when all are there */
 };
 
-static int print(void *context, const char *dir, const char *stage, struct sheaf_error *error)
+static int take(void *context, const char *dir, const char *stage, struct sheaf_error *error)
 {
-    struct report_options *options = context;
+    struct report_request *request = context;
     struct report report;
     int code = report_read(dir, &report, error);
     if (code != 0)
         return code;
-    if (stage != NULL && !options->is_json)
-        printf("STAGE %s\n", stage);
-    if (options->is_json)
-        options->is_printed &= report_print_json(&report, stdout);
-    else
+    if (request->is_json) {
+        json_t *json = report_to_json(&report);
+        if (stage != NULL)
+            json_object_set_new(json, "stage", json_string(stage));
+        json_array_append_new(request->reports, json);
+    } else {
+        if (stage != NULL)
+            printf("STAGE %s\n", stage);
         report_print_text(&report, stdout);
+    }
     report_close(&report);
     return 0;
 }
 
+/* All stages in one object. Takes the reports. */
+static int join_stages(const char *dir, const struct stage_list *list, json_t *reports,
+                       json_t **joined, struct sheaf_error *error)
+{
+    struct run_identity identity;
+    int code = run_identity_read(dir, &identity, error);
+    if (code != 0) {
+        json_decref(reports);
+        return code;
+    }
+    json_t *waiting = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        bool has_begun = false;
+        size_t at;
+        json_t *report;
+        json_array_foreach(reports, at, report)
+        {
+            const char *name = json_string_value(json_object_get(report, "stage"));
+            has_begun |= strcmp(name, list->names[i]) == 0;
+        }
+        if (!has_begun)
+            json_array_append_new(waiting, json_string(list->names[i]));
+    }
+    *joined = json_pack("{s:s, s:o, s:o}", "job", identity.job_name, "stages", reports,
+                        "stages_not_begun", waiting);
+    return 0;
+}
+
+/* Always one object: of the run, of the stage that was asked for, or of all its stages. */
+static int print_json(struct report_request *request, struct sheaf_error *error)
+{
+    struct stage_list list;
+    int code = stage_list_read(request->dir, &list, error);
+    if (code != 0) {
+        json_decref(request->reports);
+        return code;
+    }
+    json_t *json = NULL;
+    if (request->stage == NULL && list.count > 0) {
+        code = join_stages(request->dir, &list, request->reports, &json, error);
+    } else {
+        json = json_incref(json_array_get(request->reports, 0));
+        json_decref(request->reports);
+    }
+    stage_list_close(&list);
+    if (code == 0 && (json_dumpf(json, stdout, JSON_INDENT(1)) != 0 || putchar('\n') == EOF))
+        code = sheaf_error_set(error, SHEAF_ERROR_IO, "cannot write the report");
+    json_decref(json);
+    return code;
+}
+
 int report_command(int argc, char **argv)
 {
-    struct report_options options = {.is_printed = true};
-    const char *dir = NULL;
-    const char *stage = NULL;
+    struct report_request request = {0};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
-            options.is_json = true;
+            request.is_json = true;
         else if (strcmp(argv[i], "--stage") == 0 && i + 1 < argc)
-            stage = argv[++i];
-        else if (argv[i][0] == '-' || argv[i][0] == '\0' || dir != NULL)
+            request.stage = argv[++i];
+        else if (argv[i][0] == '-' || argv[i][0] == '\0' || request.dir != NULL)
             return usage();
         else
-            dir = argv[i];
+            request.dir = argv[i];
     }
-    if (dir == NULL)
+    if (request.dir == NULL)
         return usage();
     struct sheaf_error error;
-    if (stage_list_visit(dir, stage, print, &options, &error) != 0)
-        return fail(&error);
-    return options.is_printed ? 0 : EXIT_CANNOT;
+    request.reports = request.is_json ? json_array() : NULL;
+    int code = stage_list_visit(request.dir, request.stage, take, &request, &error);
+    if (code == 0 && request.is_json)
+        code = print_json(&request, &error);
+    else
+        json_decref(request.reports);
+    return code != 0 ? fail(&error) : 0;
 }

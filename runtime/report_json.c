@@ -94,7 +94,7 @@ static json_t *ranges_of(const struct range_set *tasks, uint64_t *left_out)
     return ranges;
 }
 
-static json_t *report_to_json(const struct report *report)
+json_t *report_to_json(const struct report *report)
 {
     const struct fact_job_accepted *job = state_job(report->state);
     char advice[REPORT_ADVICE_MAX][REPORT_TEXT_BYTES];
@@ -125,14 +125,4 @@ static json_t *report_to_json(const struct report *report)
         json_array_append_new(next, json_string(advice[i]));
     json_object_set_new(json, "next", next);
     return json;
-}
-
-bool report_print_json(const struct report *report, FILE *out)
-{
-    json_t *json = report_to_json(report);
-    bool is_printed = json_dumpf(json, out, JSON_INDENT(1)) == 0;
-    if (is_printed)
-        fputc('\n', out);
-    json_decref(json);
-    return is_printed;
 }

@@ -479,7 +479,28 @@ END
         fail "the status of a stage is not shown"
 }
 
+# What begins in the first column is the one object.
+report_for_scripts_is_one_object_whatever_it_is_about()
+{
+    stages <<'END' && fail "a failed stage has status 0" && return 1
+stages:
+  - {name: a, command: 'echo a{}', split: {product: {x: [1, 2]}}}
+  - {name: b, command: 'cat {a.result}; exit 1', after: a}
+  - {name: c, command: 'cat {b.result}', after: b}
+END
+    "$sheaf" report --json "$dir" >shown && [ "$(grep -c '^[{}]' shown)" = 2 ] ||
+        { cat shown && fail "not one object"; } || return 1
+    grep -q '^ "job": "job",' shown && grep -q '^ "stages": \[' shown &&
+        [ "$(grep '^   "stage": ' shown | tr -d ' ,\n')" = '"stage":"a""stage":"b"' ] &&
+        [ "$(sed -n '/^ "stages_not_begun": \[/,$p' shown | tr -d ' \n')" = \
+            '"stages_not_begun":["c"]}' ] || { cat shown && fail "wrong stages"; } || return 1
+    "$sheaf" report --json --stage b "$dir" >shown && [ "$(grep -c '^[{}]' shown)" = 2 ] &&
+        grep -q '^ "tasks_failed": 1,' shown && grep -q '^ "stage": "b"' shown ||
+        { cat shown && fail "wrong report of a stage"; }
+}
+
 for behaviour in \
+    report_for_scripts_is_one_object_whatever_it_is_about \
     pipeline_killed_at_ten_moments_gives_what_a_serial_run_gives \
     pipeline_runs_under_plain_mpirun \
     one_rank_runs_all_stages \
