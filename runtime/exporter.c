@@ -246,6 +246,12 @@ static int catch_up(struct exporter *exporter, const struct state *state, struct
     return code;
 }
 
+void exporter_forget(struct exporter *exporter, struct range range)
+{
+    range_set_remove(&exporter->written, range);
+    exporter->seen_done = UINT64_MAX;
+}
+
 int exporter_step(struct exporter *exporter, const struct state *state, struct journal *journal,
                   struct sheaf_error *error)
 {

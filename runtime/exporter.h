@@ -23,6 +23,8 @@ int exporter_create(const struct exporter_options *options, const struct state *
  * is damaged is passed over: it will be found so, and run again. */
 int exporter_step(struct exporter *exporter, const struct state *state, struct journal *journal,
                   struct sheaf_error *error);
+/* The results of these tasks are lost: what takes their place is written, too. */
+void exporter_forget(struct exporter *exporter, struct range range);
 /* NULL is fine. */
 void exporter_destroy(struct exporter *exporter);
 

@@ -161,7 +161,12 @@ int journal_read_payload(struct journal *journal, const struct partial *partial,
         int failure = journal_failure(journal, error);
         return failure != 0 ? failure : payload_is_lost(partial, error);
     }
-    return payload_reader_copy(&journal->reader, held, partial, writer, error);
+    int code = payload_reader_copy(&journal->reader, held, partial, writer, error);
+    if (code == SHEAF_ERROR_DAMAGED) {
+        journal->is_healing = true;
+        range_set_add(&journal->damaged, (struct range){held->block->location.start_seq, 1});
+    }
+    return code;
 }
 
 uint64_t journal_size_bytes(const struct journal *journal)
@@ -257,6 +262,8 @@ static void adopt(struct journal *journal, struct journal_recovered *recovered)
     journal->last_seq = recovered->last_seq;
     journal->snapshot_seq = writer->output.start_seq;
     journal->is_healing = recovered->is_damaged;
+    journal->damaged = recovered->damaged;
+    recovered->damaged = (struct range_set){0};
     journal->job = recovered->job;
     recovered->job = (struct byte_writer){0};
     journal->payloads = recovered->payloads;
@@ -314,6 +321,7 @@ static void destroy(struct journal *journal)
     if (journal->rotation != NULL)
         rotation_destroy(journal->rotation);
     byte_writer_close(&journal->job);
+    range_set_close(&journal->damaged);
     payload_reader_close(&journal->reader);
     payload_reader_close(&journal->writer.reader);
     segment_place_close(&journal->writer.place);

@@ -97,6 +97,10 @@ bool journal_wants_snapshot(const struct journal *journal);
  * appended since the last, and after a failure. */
 void journal_snapshot(struct journal *journal, const struct fact *facts, size_t count);
 
+/* Before the close: whether a snapshot is still to take damage that was found out of the journal.
+ * Waits for one that is under way. */
+bool journal_must_heal(struct journal *journal);
+
 /* Makes everything appended durable, ends the writer. Returns the writer's failure, if any. Frees
  * the journal in any case. */
 int journal_close(struct journal *journal, struct sheaf_error *error);

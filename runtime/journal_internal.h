@@ -7,6 +7,7 @@
 #ifndef SHEAF_JOURNAL_INTERNAL_H
 #define SHEAF_JOURNAL_INTERNAL_H
 
+#include "../scheduler/range_set.h"
 #include "journal.h"
 #include "segment_file.h"
 #include "segment_output.h"
@@ -119,6 +120,7 @@ struct rotation {
                                     copies to carriers */
     size_t live_count;
     uint64_t live_bytes;
+    struct range_set damaged;    /* segments, by start_seq: nothing is to be left in them */
     struct block_queue carriers; /* out: places of the copies; the caller takes them over */
     atomic_bool is_done;
     struct journal_block mark; /* its place in the queue */
@@ -131,6 +133,7 @@ struct segment_entry {
     uint64_t live_bytes; /* while a rotation is planned */
     bool is_needed;      /* by the last snapshot, or written after it */
     bool was_needed;     /* by the snapshot before, which is kept to fall back on */
+    bool is_damaged;     /* while a rotation is planned: it is to go */
 };
 
 /* All that journal_open learns from the files. Owns everything in it. */
@@ -140,8 +143,9 @@ struct journal_recovered {
     uint64_t tail_bytes; /* where the sound blocks of the last segment end; 0: write the header */
     uint64_t head_bytes; /* where its snapshot ends */
     bool is_damaged;     /* beyond a torn tail: write a new snapshot soon */
-    uint64_t fact_count; /* replayed */
-    uint64_t last_seq;   /* of them, or lost behind them */
+    struct range_set damaged; /* segments in which damage was found, by start_seq */
+    uint64_t fact_count;      /* replayed */
+    uint64_t last_seq;        /* of them, or lost behind them */
     struct payload_table payloads;
     struct byte_writer job; /* RECORD_JOB of the job, empty while unknown */
 };
@@ -176,8 +180,9 @@ struct journal {
 
     /* The caller's. */
     uint64_t last_seq;
-    uint64_t snapshot_seq; /* start of the last segment asked for */
-    bool is_healing;       /* damage was found: a snapshot is due */
+    uint64_t snapshot_seq;    /* start of the last segment asked for */
+    bool is_healing;          /* damage was found: a snapshot is due */
+    struct range_set damaged; /* segments in which damage was found since the last one */
     struct byte_writer job;
     struct payload_table payloads;
     struct payload_reader reader;

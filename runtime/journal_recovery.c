@@ -264,5 +264,6 @@ void journal_recovered_close(struct journal_recovered *recovered)
             journal_block_destroy(block);
     }
     payload_table_close(&recovered->payloads);
+    range_set_close(&recovered->damaged);
     byte_writer_close(&recovered->job);
 }

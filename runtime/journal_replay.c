@@ -34,6 +34,7 @@ void journal_report_damage(struct journal_replayer *replayer, const struct segme
                            struct journal_damage *damage)
 {
     replayer->out->is_damaged = true;
+    range_set_add(&replayer->out->damaged, (struct range){file->start_seq, 1});
     tell_caller(replayer, file, damage);
 }
 
@@ -336,7 +337,8 @@ static uint64_t keep_unreadable_tail(struct journal_replayer *replayer)
              "unreadable: the last %llu bytes; they are kept, and tasks whose results are among "
              "them run again",
              (unsigned long long)size_bytes);
-    journal_report_damage(replayer, replayer->file, &damage);
+    replayer->out->is_damaged = true; /* but the segment is not to go */
+    tell_caller(replayer, replayer->file, &damage);
     const uint64_t mask = BLOCK_ALIGNMENT - 1;
     return (replayer->file->size_bytes + mask) & ~mask;
 }

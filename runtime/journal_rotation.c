@@ -36,8 +36,12 @@ static void put_record(struct rotation_output *output, const struct record *reco
 /* Adds up what of each segment is live. */
 static void measure_segments(struct journal_writer *writer, const struct rotation *rotation)
 {
-    for (size_t i = 0; i < writer->segment_count; i++)
-        writer->segments[i].live_bytes = 0;
+    for (size_t i = 0; i < writer->segment_count; i++) {
+        struct segment_entry *entry = &writer->segments[i];
+        entry->live_bytes = 0;
+        entry->is_damaged =
+            range_set_contains(&rotation->damaged, (struct range){entry->start_seq, 1});
+    }
     for (size_t i = 0; i < rotation->live_count; i++) {
         const struct payload *payload = &rotation->live[i];
         struct segment_entry *entry =
@@ -47,21 +51,20 @@ static void measure_segments(struct journal_writer *writer, const struct rotatio
     }
 }
 
-/* Copying what is live in a segment that is mostly dead lets the segment go. */
+/* Copying what is live in a segment that is mostly dead, or damaged, lets the segment go. */
 static bool is_to_be_carried(const struct journal_writer *writer, const struct payload *payload)
 {
     const struct segment_entry *entry =
         journal_writer_find_segment(writer, payload->block->location.start_seq);
-    return entry != NULL && entry->live_bytes < entry->size_bytes / 2;
+    return entry != NULL && (entry->is_damaged || entry->live_bytes < entry->size_bytes / 2);
 }
 
-static int put_carried(struct rotation_output *output, struct payload *payload,
-                       struct journal_block *carrier, struct sheaf_error *error)
+static void put_carried(struct rotation_output *output, struct payload *payload,
+                        struct journal_block *carrier)
 {
     const unsigned char *bytes;
-    int code = payload_reader_find(&output->journal->writer.reader, payload, &bytes, error);
-    if (code != 0)
-        return code;
+    if (payload_reader_find(&output->journal->writer.reader, payload, &bytes, NULL) != 0)
+        return;
     struct byte_writer base = {0};
     byte_writer_put_u64(&base, payload->base_bytes);
     struct record record = {
@@ -76,11 +79,10 @@ static int put_carried(struct rotation_output *output, struct payload *payload,
     payload->block = carrier;
     put_record(output, &record);
     byte_writer_close(&base);
-    return 0;
 }
 
-/* Fills one carrier block with payloads from *next on. Payloads that turn out damaged stay where
- * they are: who reads them is told. */
+/* Fills one carrier block with payloads from *next on. Payloads that cannot be read stay where they
+ * are: who needs them is told. */
 static int write_carrier(struct rotation_output *output, size_t *next, struct sheaf_error *error)
 {
     struct rotation *rotation = output->rotation;
@@ -94,11 +96,7 @@ static int write_carrier(struct rotation_output *output, size_t *next, struct sh
         struct payload *payload = &rotation->live[*next];
         if (!is_to_be_carried(writer, payload))
             continue;
-        int code = put_carried(output, payload, carrier, error);
-        if (code == 0 || code == SHEAF_ERROR_DAMAGED)
-            continue;
-        TAILQ_INSERT_TAIL(&rotation->carriers, carrier, in_queue);
-        return code;
+        put_carried(output, payload, carrier);
     }
     if (output->block.header.record_count == 0) {
         journal_block_destroy(carrier);
@@ -156,7 +154,7 @@ static int write_snapshot(struct rotation_output *output, struct sheaf_error *er
 }
 
 /* The new segment is durable: from here on the journal needs it, what it refers to, and the same
- * of the snapshot before. */
+ * of the snapshot before, but for what is damaged of that. */
 static void switch_segments(struct rotation_output *output)
 {
     struct journal *journal = output->journal;
@@ -165,7 +163,8 @@ static void switch_segments(struct rotation_output *output)
     writer->output = output->segment;
     writer->head_bytes = output->segment.size_bytes;
     for (size_t i = 0; i < writer->segment_count; i++) {
-        writer->segments[i].was_needed = writer->segments[i].is_needed;
+        writer->segments[i].was_needed =
+            writer->segments[i].is_needed && !writer->segments[i].is_damaged;
         writer->segments[i].is_needed = false;
     }
     struct segment_entry entry = {.start_seq = output->segment.start_seq, .is_needed = true};

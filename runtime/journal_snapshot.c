@@ -5,6 +5,9 @@
 #include "../scheduler/memory.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+enum { ROTATION_POLL_NS = 1000000 };
 
 /* What a snapshot refers to of one payload. */
 struct reference {
@@ -118,6 +121,7 @@ void rotation_destroy(struct rotation *rotation)
     destroy_queued(&rotation->snapshot);
     destroy_queued(&rotation->carriers);
     free(rotation->live);
+    range_set_close(&rotation->damaged);
     free(rotation);
 }
 
@@ -151,6 +155,17 @@ bool journal_wants_snapshot(const struct journal *journal)
                atomic_load_explicit(&journal->growth_bytes_max, memory_order_relaxed);
 }
 
+bool journal_must_heal(struct journal *journal)
+{
+    const struct timespec pause = {.tv_nsec = ROTATION_POLL_NS};
+    while (journal->rotation != NULL && !atomic_load(&journal->rotation->is_done) &&
+           !atomic_load(&journal->has_failed))
+        nanosleep(&pause, NULL);
+    journal_collect_rotation(journal);
+    return journal->is_healing && journal->last_seq != journal->snapshot_seq &&
+           !atomic_load(&journal->has_failed);
+}
+
 /* The facts of a snapshot, in blocks. */
 static void encode_snapshot(const struct journal *journal, const struct fact *facts, size_t count,
                             struct block_queue *blocks)
@@ -176,6 +191,8 @@ void journal_snapshot(struct journal *journal, const struct fact *facts, size_t 
         return;
     keep_live(journal, facts, count);
     struct rotation *rotation = create_rotation(journal);
+    rotation->damaged = journal->damaged;
+    journal->damaged = (struct range_set){0};
     encode_snapshot(journal, facts, count, &rotation->snapshot);
     journal->rotation = rotation;
     journal->snapshot_seq = journal->last_seq;

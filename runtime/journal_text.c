@@ -104,10 +104,33 @@ static void print_summary(FILE *out, const char *name, const struct segment_file
     fputc('\n', out);
 }
 
-/* 0, or an error that is not damage; damage is counted. */
-static int verify_segment(const char *dir, uint64_t start_seq, bool is_last, FILE *out,
-                          uint64_t *damage_count, struct sheaf_error *error)
+/* Of a segment before the newest snapshot only results are needed that live: so many of these
+ * cannot be read. */
+static uint64_t count_lost_results(const char *dir, const struct journal_recovered *recovered,
+                                   uint64_t start_seq, FILE *out)
 {
+    struct payload_reader reader = {.disk = disk_system(), .dir = dir};
+    uint64_t count = 0;
+    for (size_t i = 0; i < recovered->payloads.count; i++) {
+        const struct payload *payload = &recovered->payloads.items[i];
+        const unsigned char *bytes;
+        count += payload->block->location.start_seq == start_seq &&
+                 payload_reader_find(&reader, payload, &bytes, NULL) != 0;
+    }
+    payload_reader_close(&reader);
+    if (count > 0)
+        fprintf(out, "  lost with it: the results of %" PRIu64 " facts\n", count);
+    else
+        fputs("  nothing of it is needed any more\n", out);
+    return count;
+}
+
+/* 0, or an error that is not damage; damage to what is needed is counted. */
+static int verify_segment(const char *dir, const struct journal_recovered *recovered, size_t number,
+                          FILE *out, uint64_t *damage_count, struct sheaf_error *error)
+{
+    const uint64_t start_seq = recovered->segments.starts[number];
+    const bool is_last = number + 1 == recovered->segments.count;
     struct segment_file file;
     int code = segment_file_open(disk_system(), dir, start_seq, &file, error);
     if (code != 0)
@@ -125,23 +148,36 @@ static int verify_segment(const char *dir, uint64_t start_seq, bool is_last, FIL
     if (code == 0) {
         print_blocks(&file, out, is_last, &summary);
         print_summary(out, name, &file, &summary);
+        if (summary.damage_count > 0 && number < recovered->base)
+            summary.damage_count = count_lost_results(dir, recovered, start_seq, out);
         *damage_count += summary.damage_count;
     }
     segment_file_close(&file);
     return code;
 }
 
+/* Here only what lies where is of interest. */
+static void pass_over(void *context, const struct fact *fact)
+{
+    (void)context;
+    (void)fact;
+}
+
 int journal_verify(const char *dir, FILE *out, struct sheaf_error *error)
 {
-    struct segment_list list = {0};
-    int code = segment_list_read(dir, SEGMENT_SUFFIX, &list, error);
+    const struct journal_reading reading = {.dir = dir, .disk = disk_system()};
+    struct journal_recovery recovery = {.replay = pass_over};
+    struct journal_recovered recovered;
+    int code = journal_recover(&reading, &recovery, &recovered, error);
+    if (code != 0)
+        return code;
     uint64_t damage_count = 0;
-    for (size_t i = 0; code == 0 && i < list.count; i++) {
-        code = verify_segment(dir, list.starts[i], i + 1 == list.count, out, &damage_count, error);
-        if (code == SHEAF_ERROR_NOT_FOUND && i + 1 < list.count)
+    for (size_t i = 0; code == 0 && i < recovered.segments.count; i++) {
+        code = verify_segment(dir, &recovered, i, out, &damage_count, error);
+        if (code == SHEAF_ERROR_NOT_FOUND && i + 1 < recovered.segments.count)
             code = 0; /* dropped by a run that is under way */
     }
-    segment_list_close(&list);
+    journal_recovered_close(&recovered);
     if (code == 0 && damage_count > 0)
         return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
                                "%" PRIu64 " places in the journal %s are damaged; repeat the "

@@ -43,6 +43,8 @@ static void close_journal(struct master *master)
     if (master->journal == NULL)
         return;
     struct sheaf_error error;
+    if (journal_must_heal(master->journal))
+        journal_snapshot_state(master->journal, scheduler_state(master->scheduler));
     int code = journal_close(master->journal, &error);
     master->journal = NULL;
     if (code == 0 || master->status == 4)
@@ -119,6 +121,8 @@ static void on_fact(struct master *master, const struct fact *fact)
         master->anybody_was_lost = true;
         transport_forget(master->transport, (int)rank);
     }
+    if (fact->kind == FACT_RESULT_LOST && master->exporter != NULL)
+        exporter_forget(master->exporter, fact->as.result_lost.range);
     master_tell_fact(master, fact);
 }
 

@@ -277,6 +277,36 @@ static void remove_incomplete_output(const struct master *master)
     free(path);
 }
 
+static int begin_to_publish(struct master *master, struct sheaf_error *error)
+{
+    choose_output_path(master);
+    const struct publish_options options = {
+        .path = master->output_path,
+        .has_records = master->job.command.is_there,
+        .is_repeated = master->was_finished,
+        .keeps_other = strcmp(master->job.output_path, "-") != 0,
+    };
+    return publisher_create(&options, &master->publisher, error);
+}
+
+/* What the user may not expect: the job had finished before. */
+static void tell_published(struct master *master, enum publish_outcome outcome)
+{
+    const char *path = master->output_path;
+    if (!master->was_finished || outcome == PUBLISH_SAME)
+        return;
+    if (outcome == PUBLISH_WRITTEN)
+        master_tell(master, CONTROL_INFO, "published again from the journal: %s", path);
+    else if (strcmp(master->job.output_path, "-") == 0)
+        master_tell(master, CONTROL_WARNING,
+                    "%s was damaged or changed: it is made again from the journal", path);
+    else
+        master_tell(master, CONTROL_WARNING,
+                    "%s holds something else than this run's output: it is published again from "
+                    "the journal, and what was there is now %s" PUBLISH_OTHER_SUFFIX,
+                    path, path);
+}
+
 /* True when the effect is done with; PUBLISH takes several steps. */
 static bool publish(struct master *master)
 {
@@ -285,9 +315,7 @@ static bool publish(struct master *master)
     if (state_phase(state) != PHASE_PUBLISHING)
         return true; /* a result was lost meanwhile: it will be asked for again */
     if (master->publisher == NULL) {
-        choose_output_path(master);
-        if (publisher_create(master->output_path, master->job.command.is_there, &master->publisher,
-                             &error) < 0) {
+        if (begin_to_publish(master, &error) < 0) {
             master_fail(master, &error);
             return true;
         }
@@ -296,6 +324,7 @@ static bool publish(struct master *master)
     int code = publisher_step(master->publisher, state, master->journal, &lost, &error);
     if (code == 1)
         return false;
+    enum publish_outcome outcome = publisher_outcome(master->publisher);
     publisher_destroy(master->publisher);
     master->publisher = NULL;
     if (code == SHEAF_ERROR_DAMAGED) {
@@ -303,6 +332,7 @@ static bool publish(struct master *master)
     } else if (code < 0) {
         master_fail(master, &error);
     } else {
+        tell_published(master, outcome);
         remove_incomplete_output(master);
         struct input input = {.kind = INPUT_PUBLISHED, .now_ns = master->now_ns};
         master_step(master, &input, NULL, 0);
@@ -353,9 +383,6 @@ static bool perform(struct master *master, const struct effect *effect)
             return false;
         if (master->is_over) /* it cannot be written */
             return true;
-        if (master->output_path == NULL &&
-            (effect->end == RUN_END_DONE || effect->end == RUN_END_TASKS_FAILED))
-            choose_output_path(master); /* published by an earlier run */
         master_tell_run_end(master, effect->end);
         master->is_over = true;
         master->is_worth_restarting = effect->end == RUN_END_NO_WORKERS;

@@ -77,6 +77,7 @@ struct master {
     uint64_t no_tick_before_ns;
     uint64_t last_poll_ns;
     uint64_t done_at_start; /* tasks done by earlier runs */
+    bool was_finished;      /* by one of these, as it is now to be */
     struct failure_log *failures;
     uint64_t told_failures; /* how many failed attempts were told in full */
     bool is_over;

@@ -189,7 +189,8 @@ void master_tell_fact(struct master *master, const struct fact *fact)
 
 void master_tell_damage(struct master *master, const struct journal_damage *damage)
 {
-    if (range_is_empty(damage->tasks))
+    bool is_torn = strcmp(damage->text, "torn tail") == 0; /* the other texts name the tasks */
+    if (range_is_empty(damage->tasks) || !is_torn)
         master_tell(master, CONTROL_WARNING, "journal %s, byte %llu: %s", damage->segment,
                     (unsigned long long)damage->offset_bytes, damage->text);
     else
@@ -216,7 +217,7 @@ void master_tell_start(struct master *master, bool is_new)
     if (master->stage.name == NULL)
         master_tell_presence(master->options, master_incarnation(master));
     const struct state *state = scheduler_state(master->scheduler);
-    bool is_stage_done = master->stage.name != NULL && state_phase(state) == PHASE_FINISHED;
+    bool is_stage_done = master->stage.name != NULL && state_phase(state) == PHASE_PUBLISHING;
     if (!is_new && state_job(state) != NULL && !is_stage_done)
         master_tell(master, CONTROL_INFO, "continuing %s: %llu of %llu tasks are done",
                     run_directory_path(master->directory),

@@ -171,6 +171,7 @@ static int start(struct master *master, bool is_new, struct sheaf_error *error)
     input.as.start.incarnation = state_incarnation(state) + 1;
     input.as.start.retries_failed = master->options->retries_failed;
     master->done_at_start = state_done(state)->task_count;
+    master->was_finished = state_phase(state) == PHASE_FINISHED && !master->options->retries_failed;
     int code = check_graph(master, error);
     if (code == 0)
         code = master_inputs_open(master, error);

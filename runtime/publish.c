@@ -18,14 +18,18 @@ enum { STEP_BYTES = 4 << 20, COPY_BYTES = 1 << 16 };
 
 struct publisher {
     char *path;
-    char *path_beside; /* the same as path where that is a device or a pipe */
-    int descriptor;
-    uint64_t next_task; /* everything before it is written */
+    char *path_beside;  /* the same as path where that is a device or a pipe */
+    int descriptor;     /* -1 while what is there is only compared */
+    int compared;       /* what is there; -1: nothing that is of interest */
+    uint64_t next_task; /* everything before it is written, or the same */
     struct byte_writer buffer;
+    struct byte_writer found;   /* of what is there, as much as in the buffer */
     struct byte_writer records; /* of the piece, when it consists of them */
     bool has_records;
+    bool keeps_other;
     bool is_in_place;
     bool is_published;
+    enum publish_outcome outcome;
 };
 
 static int write_error(const char *path, int errno_value, struct sheaf_error *error)
@@ -59,37 +63,54 @@ static bool is_special(const char *path)
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
-int publisher_create(const char *path, bool has_records, struct publisher **publisher,
+/* Opens the file beside, or what takes the output in place. */
+static int open_output(struct publisher *publisher, struct sheaf_error *error)
+{
+    const char *path = publisher->path_beside;
+    publisher->descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    return publisher->descriptor >= 0 ? 0 : write_error(path, errno, error);
+}
+
+int publisher_create(const struct publish_options *options, struct publisher **publisher,
                      struct sheaf_error *error)
 {
-    char *target = target_of(path);
-    bool is_in_place = is_special(target);
-    char *beside = is_in_place ? memory_copy_string(target) : path_beside(target);
-    int descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-    if (descriptor < 0) {
-        int code = write_error(beside, errno, error);
-        free(target);
-        free(beside);
+    struct publisher *created = memory_allocate_zeroed(1, sizeof *created);
+    created->path = target_of(options->path);
+    created->is_in_place = is_special(created->path);
+    created->path_beside =
+        created->is_in_place ? memory_copy_string(created->path) : path_beside(created->path);
+    created->has_records = options->has_records;
+    created->keeps_other = options->keeps_other;
+    created->descriptor = -1;
+    created->compared = -1;
+    if (options->is_repeated && !created->is_in_place)
+        created->compared = open(created->path, O_RDONLY | O_CLOEXEC);
+    int code = created->compared < 0 ? open_output(created, error) : 0;
+    if (code != 0) {
+        publisher_destroy(created);
         return code;
     }
-    struct publisher *created = memory_allocate_zeroed(1, sizeof *created);
-    created->path = target;
-    created->path_beside = beside;
-    created->is_in_place = is_in_place;
-    created->has_records = has_records;
-    created->descriptor = descriptor;
     *publisher = created;
     return 0;
+}
+
+enum publish_outcome publisher_outcome(const struct publisher *publisher)
+{
+    return publisher->outcome;
 }
 
 void publisher_destroy(struct publisher *publisher)
 {
     if (publisher == NULL)
         return;
-    close(publisher->descriptor);
-    if (!publisher->is_published && !publisher->is_in_place)
+    if (publisher->compared >= 0)
+        close(publisher->compared);
+    if (publisher->descriptor >= 0)
+        close(publisher->descriptor);
+    if (publisher->descriptor >= 0 && !publisher->is_published && !publisher->is_in_place)
         unlink(publisher->path_beside);
     byte_writer_close(&publisher->buffer);
+    byte_writer_close(&publisher->found);
     byte_writer_close(&publisher->records);
     free(publisher->path);
     free(publisher->path_beside);
@@ -110,13 +131,27 @@ static int sync_directory_of(const char *path)
     return result;
 }
 
+/* What somebody has made of the output may be worth something to them. */
+static bool keep_other(const struct publisher *publisher)
+{
+    if (!publisher->keeps_other || publisher->outcome != PUBLISH_REPLACED)
+        return true;
+    size_t size = strlen(publisher->path) + sizeof PUBLISH_OTHER_SUFFIX;
+    char *name = memory_allocate(size);
+    snprintf(name, size, "%s" PUBLISH_OTHER_SUFFIX, publisher->path);
+    bool is_kept = publish_link(publisher->path, name) || rename(publisher->path, name) == 0;
+    free(name);
+    return is_kept;
+}
+
 static int make_visible(struct publisher *publisher, struct sheaf_error *error)
 {
     if (publisher->is_in_place) {
         publisher->is_published = true;
         return 0;
     }
-    if (fsync(publisher->descriptor) != 0 || rename(publisher->path_beside, publisher->path) != 0)
+    if (fsync(publisher->descriptor) != 0 || !keep_other(publisher) ||
+        rename(publisher->path_beside, publisher->path) != 0)
         return write_error(publisher->path, errno, error);
     publisher->is_published = true;
     if (sync_directory_of(publisher->path) != 0)
@@ -155,6 +190,51 @@ static int read_piece(struct publisher *publisher, struct journal *journal,
     return 0;
 }
 
+/* Reads as many bytes of what is there as the buffer holds; fewer are there at its end. */
+static bool is_same(struct publisher *publisher)
+{
+    struct byte_writer *found = &publisher->found;
+    const struct byte_writer *buffer = &publisher->buffer;
+    byte_writer_clear(found);
+    if (buffer->size == 0)
+        return true;
+    unsigned char *data = byte_writer_reserve(found, buffer->size);
+    for (size_t size = 0; size < buffer->size;) {
+        ssize_t got = read(publisher->compared, data + size, buffer->size - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        size += (size_t)got;
+    }
+    return memcmp(data, buffer->data, buffer->size) == 0;
+}
+
+/* What is there is something else: the output is written from its beginning. */
+static int replace(struct publisher *publisher, struct sheaf_error *error)
+{
+    close(publisher->compared);
+    publisher->compared = -1;
+    publisher->outcome = PUBLISH_REPLACED;
+    publisher->next_task = 0;
+    int code = open_output(publisher, error);
+    return code == 0 ? 1 : code;
+}
+
+/* 1 = there is more, 0 = all of it was there. */
+static int compare(struct publisher *publisher, bool is_last, struct sheaf_error *error)
+{
+    char beyond;
+    if (!is_same(publisher))
+        return replace(publisher, error);
+    if (!is_last)
+        return 1;
+    if (read(publisher->compared, &beyond, 1) != 0)
+        return replace(publisher, error);
+    publisher->outcome = PUBLISH_SAME;
+    return 0;
+}
+
 int publisher_step(struct publisher *publisher, const struct state *state, struct journal *journal,
                    struct range *lost, struct sheaf_error *error)
 {
@@ -169,6 +249,8 @@ int publisher_step(struct publisher *publisher, const struct state *state, struc
         publisher->next_task = range_end(piece->range) > 0 ? range_end(piece->range) : 1;
         piece = next_piece(publisher, state);
     }
+    if (publisher->compared >= 0)
+        return compare(publisher, piece == NULL, error);
     if (disk_write_all(disk_system(), publisher->descriptor, publisher->buffer.data,
                        publisher->buffer.size) != 0)
         return write_error(publisher->path_beside, errno, error);
@@ -177,8 +259,10 @@ int publisher_step(struct publisher *publisher, const struct state *state, struc
 
 int publish_check(const char *path, struct sheaf_error *error)
 {
+    if (is_special(path)) /* a reader would take the end of the check for that of the output */
+        return access(path, W_OK) == 0 ? 0 : write_error(path, errno, error);
     struct publisher *publisher;
-    int code = publisher_create(path, false, &publisher, error);
+    int code = publisher_create(&(struct publish_options){.path = path}, &publisher, error);
     if (code < 0)
         return code;
     publisher_destroy(publisher);
@@ -232,7 +316,7 @@ int publish_copy(const char *path, int descriptor, struct sheaf_error *error)
 int publish_joined(const struct publish_join *join, struct sheaf_error *error)
 {
     struct publisher *publisher;
-    int code = publisher_create(join->path, false, &publisher, error);
+    int code = publisher_create(&(struct publish_options){.path = join->path}, &publisher, error);
     if (code < 0)
         return code;
     for (size_t i = 0; code == 0 && i < join->part_count; i++)

@@ -9,16 +9,34 @@
 #include "../scheduler/state.h"
 #include "journal.h"
 
+struct publish_options {
+    const char *path; /* borrowed for the call */
+    bool has_records; /* results are records of commands: what these wrote to standard output counts
+                       */
+    bool is_repeated; /* an earlier run has published: a file that holds the same stays as it is */
+    bool keeps_other; /* one that holds something else gets another name */
+};
+
+enum publish_outcome {
+    PUBLISH_WRITTEN = 0, /* there was nothing, or nobody asked what there was */
+    PUBLISH_SAME,        /* it was there, byte for byte */
+    PUBLISH_REPLACED,    /* something else was there */
+};
+
+/* What something else is called that lay where the output belongs. */
+#define PUBLISH_OTHER_SUFFIX ".changed"
+
 struct publisher;
 
-/* Starts to write the output that `state` (PHASE_PUBLISHING) describes to `path`. Results that are
- * records of commands count for what these wrote to standard output. */
-int publisher_create(const char *path, bool has_records, struct publisher **publisher,
+/* Starts to write the output that `state` (PHASE_PUBLISHING) describes. */
+int publisher_create(const struct publish_options *options, struct publisher **publisher,
                      struct sheaf_error *error);
 /* Writes some of it. 1 = there is more, 0 = published. DAMAGED leaves in *lost the range of the
  * result whose stored bytes are damaged: what INPUT_RESULT_LOST takes. */
 int publisher_step(struct publisher *publisher, const struct state *state, struct journal *journal,
                    struct range *lost, struct sheaf_error *error);
+/* After the last step. */
+enum publish_outcome publisher_outcome(const struct publisher *publisher);
 /* Removes the file beside, unless it was published. */
 void publisher_destroy(struct publisher *publisher);
 

@@ -229,7 +229,8 @@ struct fact_node_readmitted {
 };
 
 /* On request, what failed for good within these tasks is open again, together with all tasks that
- * share a partial with it; a job that has ended goes on. */
+ * share a partial with it; a job that has ended goes on. With an empty range it goes on with what
+ * it lacks alone: it is published again. */
 struct fact_failed_reopened {
     struct range range;
 };

@@ -249,6 +249,10 @@ int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
         add_failures(&text, &fact->as.failures);
         break;
     case FACT_FAILED_REOPENED:
+        if (range_is_empty(fact->as.failed_reopened.range)) {
+            add(&text, "the finished job goes on with what it lacks, and is published again");
+            break;
+        }
         add(&text, "what failed is open again within ");
         add_range(&text, fact->as.failed_reopened.range);
         break;

@@ -199,6 +199,15 @@ static void resume(struct scheduler *scheduler)
     merging_climb_all(scheduler);
 }
 
+/* What was published may have gone, or another place may be meant now, and results may have been
+ * lost since: a job that has finished goes on with whatever it lacks. */
+static void publish_again(struct scheduler *scheduler)
+{
+    if (state_phase(scheduler->state) == PHASE_FINISHED)
+        scheduler->run_started_seq =
+            scheduler_emit(scheduler, (struct fact){.kind = FACT_FAILED_REOPENED});
+}
+
 static void take_start(struct scheduler *scheduler, const struct input_start *start)
 {
     CHECK(!scheduler->is_started);
@@ -208,10 +217,8 @@ static void take_start(struct scheduler *scheduler, const struct input_start *st
                                  .as.run_started = {.incarnation = start->incarnation}});
     if (start->retries_failed)
         selection_reopen_failed(scheduler);
-    enum phase phase = state_phase(scheduler->state);
-    if (phase == PHASE_FINISHED)
-        end_finished(scheduler);
-    else if (phase == PHASE_FAILED)
+    publish_again(scheduler);
+    if (state_phase(scheduler->state) == PHASE_FAILED)
         scheduler_end(scheduler, RUN_END_JOB_FAILED);
     else
         resume(scheduler);

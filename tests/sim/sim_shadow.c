@@ -267,7 +267,7 @@ void shadow_apply(struct world *world, const struct fact *fact)
     case FACT_NODE_BENCHED:
     case FACT_NODE_READMITTED:
     case FACT_FAILURES:
-    case FACT_FAILED_REOPENED: /* no run of the simulator asks for it */
+    case FACT_FAILED_REOPENED: /* runs of the simulator only publish again */
         return;
     }
 }

@@ -221,6 +221,38 @@ static void restart_goes_on_where_the_run_ended(void **state)
     published(given);
     skip_output(given);
     restarted(given, 4);
+    expect_fact(given, FACT_FAILED_REOPENED);
+    expect_publish(given);
+    published(given);
+    expect_fact(given, FACT_JOB_FINISHED);
+    expect_run_end(given, RUN_END_DONE);
+    given_end(given);
+}
+
+/* Of a finished job, found when it is published again. */
+static void damage_of_a_finished_job_is_mended_before_it_ends(void **state)
+{
+    (void)state;
+    struct given *given = given_tasks(1);
+    hello(given, 1, 1);
+    expect_welcome(given, 1);
+    struct effect run = expect_run(given, 1, 0, 1);
+    reported(given, &run);
+    expect_publish(given);
+    published(given);
+    skip_output(given);
+    restarted(given, 2);
+    expect_fact(given, FACT_FAILED_REOPENED);
+    expect_publish(given);
+    result_lost(given, 0, 1);
+    expect_fact(given, FACT_RESULT_LOST);
+    hello(given, 2, 1);
+    expect_welcome(given, 2);
+    run = expect_run(given, 2, 0, 1);
+    reported(given, &run);
+    expect_publish(given);
+    published(given);
+    expect_fact(given, FACT_JOB_FINISHED);
     expect_run_end(given, RUN_END_DONE);
     given_end(given);
 }
@@ -464,6 +496,7 @@ int main(void)
         cmocka_unit_test(finish_runs_once_before_publication),
         cmocka_unit_test(job_without_tasks_is_finished_and_published),
         cmocka_unit_test(restart_goes_on_where_the_run_ended),
+        cmocka_unit_test(damage_of_a_finished_job_is_mended_before_it_ends),
         cmocka_unit_test(restart_repeats_the_finish),
         cmocka_unit_test(restart_of_a_failed_job_ends_at_once),
         cmocka_unit_test(restart_tries_troubled_tasks_again),

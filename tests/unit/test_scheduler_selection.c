@@ -123,6 +123,10 @@ static void failed_tasks_of_a_finished_job_are_tried_again(void **state)
     struct scheduler_config config = config_of_one_attempt();
     struct given *given = given_failed_tasks(&config);
     restarted_as(given, &config, (struct input_start){.incarnation = 2});
+    assert_true(range_is_empty(expect_fact(given, FACT_FAILED_REOPENED)->as.failed_reopened.range));
+    expect_publish(given);
+    published(given);
+    expect_fact(given, FACT_JOB_FINISHED);
     expect_run_end(given, RUN_END_TASKS_FAILED);
     restarted_as(given, &config, (struct input_start){.incarnation = 3, .retries_failed = true});
     expect_fact(given, FACT_FAILED_REOPENED);

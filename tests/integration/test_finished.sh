@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# test_finished.sh - what a command asks for is there when it ends, also when its job had finished
+# before: the output in its place, log and files, and what damage has taken.
+#
+# Environment: SHEAF_TEST_SEED fixes the places of the damage; it is printed.
+. "$abs_top_srcdir/tests/integration/lib.sh"
+
+seed=${SHEAF_TEST_SEED:-$RANDOM}
+echo "# seed $seed (SHEAF_TEST_SEED repeats it)"
+RANDOM=$seed
+
+# A run directory of a job that has finished, in $dir each time; ./ledger has a line for each task
+# that has run since.
+seq 40 >list
+job=(--command 'echo {} >>ledger; echo result {}' list --workers 1)
+"$sheaf" run -q "${job[@]}" --dir "$work/finished" >reference 2>said || { cat said; exit 1; }
+
+given_finished()
+{
+    dir=$work/run
+    rm -rf "$dir" ledger *.txt*
+    cp -a finished "$dir"
+}
+
+# again [OPTION...]: the same command once more.
+again()
+{
+    "$sheaf" run "${job[@]}" --dir "$dir" "$@" >printed 2>said || { cat said; fail "status $?"; }
+}
+
+nothing_ran()
+{
+    [ ! -e ledger ] || { cat said; fail "tasks ran again: $(paste -sd' ' ledger)"; }
+}
+
+output_in_another_place_is_published()
+{
+    given_finished
+    again -o one.txt && same_bytes reference one.txt && again -o two.txt &&
+        same_bytes reference two.txt && again && same_bytes reference printed && nothing_ran ||
+        return 1
+    again -o two.txt && ! grep -q 'again from the journal' said || { cat said; return 1; }
+}
+
+deleted_output_is_published_again()
+{
+    given_finished
+    again -o one.txt || return 1
+    rm one.txt
+    again -o one.txt && same_bytes reference one.txt && nothing_ran || return 1
+    grep -q 'published again from the journal: .*/one.txt' said || { cat said; return 1; }
+}
+
+output_of_the_run_directory_is_made_again()
+{
+    given_finished
+    rm "$dir/output"
+    again && same_bytes reference printed || return 1
+    printf X | dd of="$dir/output" bs=1 seek=77 conv=notrunc status=none
+    again && same_bytes reference printed && nothing_ran || return 1
+    grep -q 'output was damaged or changed: it is made again' said || { cat said; return 1; }
+    truncate -s 10 "$dir/output"
+    again && same_bytes reference printed || return 1
+    echo more >>"$dir/output"
+    again && same_bytes reference printed && nothing_ran
+}
+
+what_lies_in_its_place_gets_another_name()
+{
+    given_finished
+    again -o one.txt || return 1
+    sed -i s/result/mine/ one.txt
+    cp one.txt mine
+    again -o one.txt && same_bytes reference one.txt && same_bytes mine one.txt.changed || return 1
+    grep -q 'what was there is now .*one.txt.changed' said || { cat said; return 1; }
+    rm one.txt.changed
+    again -o one.txt && same_bytes reference one.txt || return 1
+    [ ! -e one.txt.changed ] || fail "an output that is as it should be was set aside"
+}
+
+pipe_is_written_again()
+{
+    given_finished
+    mkfifo fifo.txt
+    cat fifo.txt >copy &
+    again -o fifo.txt && wait && same_bytes reference copy && nothing_ran
+}
+
+log_and_files_may_be_asked_for_later()
+{
+    given_finished
+    again --joblog log.txt --output-dir files && nothing_ran || return 1
+    [ "$(wc -l <log.txt)" = 41 ] || { cat log.txt; fail "not a line for each task"; return 1; }
+    cat files/*.out >all && same_bytes reference all || return 1
+    rm files/000003.out log.txt
+    again --joblog log.txt --output-dir files && nothing_ran || return 1
+    [ "$(wc -l <log.txt)" = 41 ] && [ "$(cat files/000003.out)" = 'result 4' ]
+}
+
+output_without_failed_tasks_is_published_again()
+{
+    dir=$work/failing
+    local failing=(--command 'test {} != 3 && echo {}' list --attempts 1 --workers 1 --dir "$dir")
+    "$sheaf" run -q "${failing[@]}" -o some.txt 2>said
+    [ $? = 1 ] && cp some.txt.incomplete some && rm some.txt.incomplete || { cat said; return 1; }
+    "$sheaf" run -q "${failing[@]}" -o some.txt 2>said
+    [ $? = 1 ] && same_bytes some some.txt.incomplete && [ ! -e some.txt ]
+}
+
+flip_bit()
+{
+    local file=$1 offset=$2 byte
+    byte=$(od -An -tu1 -j "$offset" -N1 "$file" | tr -d ' ')
+    printf "\\$(printf %o $((byte ^ (1 << (RANDOM % 8)))))" |
+        dd of="$file" bs=1 seek="$offset" conv=notrunc status=none
+}
+
+# The bit may also be in a block without any result.
+damage_in_the_journal_costs_the_tasks_it_names()
+{
+    local round segment size hits=0
+    for round in 1 2 3 4 5 6 7 8; do
+        given_finished
+        segment=$(ls "$dir"/journal/segment-*)
+        size=$(stat -c %s "$segment")
+        flip_bit "$segment" $((size / 4 + RANDOM % (size / 2)))
+        "$sheaf" journal verify "$dir" >verified 2>&1 && { fail "verify finds nothing"; return 1; }
+        again && same_bytes reference printed || return 1
+        "$sheaf" journal verify "$dir" >verified 2>&1 || { cat verified; return 1; }
+        if ! grep -q 'run again where their results were among them$' said; then
+            nothing_ran && continue || return 1
+        fi
+        [ -s ledger ] && [ "$(wc -l <ledger)" -lt 30 ] ||
+            { cat said; fail "these tasks ran: $(paste -sd' ' ledger)"; return 1; }
+        hits=$((hits + 1))
+        [ $hits -lt 2 ] || return 0
+    done
+    fail "no result was hit"
+}
+
+for name in output_in_another_place_is_published \
+    deleted_output_is_published_again \
+    output_of_the_run_directory_is_made_again \
+    what_lies_in_its_place_gets_another_name \
+    pipe_is_written_again \
+    log_and_files_may_be_asked_for_later \
+    output_without_failed_tasks_is_published_again \
+    damage_in_the_journal_costs_the_tasks_it_names; do
+    check $name $name
+done
+finish
