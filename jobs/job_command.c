@@ -207,6 +207,18 @@ void job_command_values_init_merge(struct job_command_values *values, const stru
     init_values(values, job, JOB_MERGE_SIDES, 0);
 }
 
+struct command_value job_command_input(const struct job *job, uint64_t task,
+                                       struct command_value input,
+                                       char index[JOB_COMMAND_INDEX_BYTES])
+{
+    if (job->command.is_piped)
+        return (struct command_value){NULL, 0};
+    if (job->split.kind != SPLIT_RANGE)
+        return input;
+    int size = snprintf(index, JOB_COMMAND_INDEX_BYTES, "%" PRIu64, task);
+    return (struct command_value){index, (size_t)size};
+}
+
 void job_command_values_set_output(struct job_command_values *values, size_t i, const char *path)
 {
     struct command_value *outputs = values->items + values->axis_count + values->parameter_count;

@@ -16,6 +16,13 @@ int job_command_parse_merge(const struct job *job, struct command_template **com
 int job_command_parse_line(const char *line, struct command_template **command,
                            struct sheaf_error *error);
 
+/* What {} stands for: the task's input, or where tasks have none its index in words, for which
+ * `index` is room; nothing where the input comes on standard input. Borrows both. */
+enum { JOB_COMMAND_INDEX_BYTES = 24 };
+struct command_value job_command_input(const struct job *job, uint64_t task,
+                                       struct command_value input,
+                                       char index[JOB_COMMAND_INDEX_BYTES]);
+
 /* The path of output file i of a task, with NUL, behind what `path` holds. */
 int job_command_put_output(const struct job *job, size_t i, const struct command_values *values,
                            struct byte_writer *path, struct sheaf_error *error);

@@ -89,6 +89,11 @@ int command_outputs_begin(struct command_outputs *outputs, uint64_t task,
     return code;
 }
 
+const char *command_outputs_target(const struct command_outputs *outputs, size_t i)
+{
+    return outputs->targets[i];
+}
+
 int command_outputs_publish(struct command_outputs *outputs, struct sheaf_error *error)
 {
     return outputs != NULL ? output_files_publish(outputs->files, error) : 0;

@@ -21,6 +21,8 @@ void command_outputs_destroy(struct command_outputs *outputs);
 int command_outputs_begin(struct command_outputs *outputs, uint64_t task,
                           const struct command_values *values, struct job_command_values *named,
                           struct sheaf_error *error);
+/* The place of output file i, after begin. Borrowed until the next begin. */
+const char *command_outputs_target(const struct command_outputs *outputs, size_t i);
 /* After the command has succeeded: puts the files in their places. */
 int command_outputs_publish(struct command_outputs *outputs, struct sheaf_error *error);
 /* Ends what begin has begun, whatever came of it. */

@@ -113,15 +113,10 @@ static void close_hook(struct sheaf_context *context, void *local)
 static int fill_template(struct command_runner *runner, const struct sheaf_task *task,
                          enum cause *cause, struct sheaf_error *error)
 {
-    char index[24];
-    struct command_value input = {task->input.data, task->input.size};
-    const struct job *job = runner->setup->job;
-    if (job->command.is_piped) {
-        input = (struct command_value){NULL, 0};
-    } else if (job->split.kind == SPLIT_RANGE) {
-        input.size = (size_t)snprintf(index, sizeof index, "%" PRIu64, task->index);
-        input.data = index;
-    }
+    char index[JOB_COMMAND_INDEX_BYTES];
+    const struct command_value given = {task->input.data, task->input.size};
+    const struct command_value input =
+        job_command_input(runner->setup->job, task->index, given, index);
     int code = job_command_values_set(&runner->values, input, error);
     if (code != 0)
         return code;

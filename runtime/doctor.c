@@ -5,6 +5,7 @@
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
 #include "clock.h"
+#include "file_system.h"
 #include "mpirun.h"
 #include "placement.h"
 #include "process_memory.h"
@@ -19,7 +20,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define MIB ((uint64_t)1 << 20)
@@ -133,64 +133,31 @@ static void check_temporary_files(struct doctor *doctor)
         say(doctor, VERDICT_OK, "TMPDIR", "%s", path);
 }
 
-enum filesystem_trait { TRAIT_LOCAL, TRAIT_SHARED, TRAIT_NFS, TRAIT_VOLATILE };
-
-/* Magic numbers as in statfs(2) and <linux/magic.h>. */
-static const struct filesystem {
-    uint32_t magic;
-    const char *name;
-    enum filesystem_trait trait;
-} filesystems[] = {
-    {0xef53, "ext4", TRAIT_LOCAL},
-    {0x58465342, "XFS", TRAIT_LOCAL},
-    {0x9123683e, "Btrfs", TRAIT_LOCAL},
-    {0x2fc12fc1, "ZFS", TRAIT_LOCAL},
-    {0x794c7630, "overlay", TRAIT_LOCAL},
-    {0xf2f52010, "F2FS", TRAIT_LOCAL},
-    {0x01021994, "tmpfs", TRAIT_VOLATILE},
-    {0x858458f6, "ramfs", TRAIT_VOLATILE},
-    {0x6969, "NFS", TRAIT_NFS},
-    {0x517b, "SMB", TRAIT_NFS},
-    {0xff534d42, "CIFS", TRAIT_NFS},
-    {0xfe534d42, "SMB2", TRAIT_NFS},
-    {0x0bd00bd0, "Lustre", TRAIT_SHARED},
-    {0x47504653, "GPFS", TRAIT_SHARED},
-    {0x19830326, "BeeGFS", TRAIT_SHARED},
-    {0x00c36400, "Ceph", TRAIT_SHARED},
-    {0x01161970, "GFS2", TRAIT_SHARED},
-    {0x65735546, "FUSE", TRAIT_SHARED},
-    {0x01021997, "9p", TRAIT_SHARED},
-};
-
 static void check_filesystem(struct doctor *doctor)
 {
-    struct statfs status;
-    if (statfs(doctor->dir, &status) != 0) {
+    struct file_system found;
+    if (file_system_find(doctor->dir, &found) != 0) {
         say(doctor, VERDICT_FAIL, "filesystem", "%s: %s; make it, or name another directory",
             doctor->dir, strerror(errno));
         return;
     }
-    struct filesystem found = {.name = "of an unknown type", .trait = TRAIT_LOCAL};
-    for (size_t i = 0; i < sizeof filesystems / sizeof *filesystems; i++)
-        if (filesystems[i].magic == (uint32_t)status.f_type)
-            found = filesystems[i];
-    double free_gib = (double)status.f_bavail * (double)status.f_bsize / (double)GIB;
+    double free_gib = found.free_bytes / (double)GIB;
     switch (found.trait) {
-    case TRAIT_LOCAL:
+    case FILE_SYSTEM_LOCAL:
         say(doctor, free_gib < 1 ? VERDICT_WARN : VERDICT_OK, "filesystem",
             "%s is %s, %.1f GiB free", doctor->dir, found.name, free_gib);
         break;
-    case TRAIT_SHARED:
+    case FILE_SYSTEM_SHARED:
         say(doctor, free_gib < 1 ? VERDICT_WARN : VERDICT_OK, "filesystem",
             "%s is %s, %.1f GiB free; all nodes see it", doctor->dir, found.name, free_gib);
         break;
-    case TRAIT_NFS:
+    case FILE_SYSTEM_NFS:
         say(doctor, VERDICT_WARN, "filesystem",
             "%s is %s, %.1f GiB free: its locks may fail to keep a second run out, and syncs are "
             "slow; where there is a cluster file system, prefer it (--dir)",
             doctor->dir, found.name, free_gib);
         break;
-    case TRAIT_VOLATILE:
+    case FILE_SYSTEM_VOLATILE:
         say(doctor, VERDICT_WARN, "filesystem",
             "%s is %s, %.1f GiB free: a restart of this host loses runs there, which then cannot "
             "be continued",

@@ -73,6 +73,7 @@ void master_destroy(struct master *master)
     close_journal(master);
     publisher_destroy(master->publisher);
     exporter_destroy(master->exporter);
+    master_outputs_end(master);
     master_split_close(master);
     if (master->inputs != NULL)
         input_store_close(master->inputs);
@@ -257,6 +258,7 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
     look_for_stop(master);
     look_for_handover(master);
     bool did_something = master_split_continue(master);
+    did_something |= master_outputs_continue(master);
     if (!master->is_over && master_perform_effects(master))
         did_something = true;
     if (!master->is_over)

@@ -106,7 +106,7 @@ static void lose_result(struct master *master, struct range range, const struct 
                 (unsigned long long)range.first,
                 (unsigned long long)(range_end(range) - (range.count > 0)));
     struct input input = {.kind = INPUT_RESULT_LOST, .now_ns = master->now_ns};
-    input.as.result_lost = range;
+    input.as.result_lost.range = range;
     master_step(master, &input, NULL, 0);
 }
 

@@ -61,9 +61,10 @@ struct master {
     struct splitting splitting;
     struct input_store *inputs; /* NULL while, or because, tasks have none */
     struct publisher *publisher;
-    struct exporter *exporter; /* NULL: nobody wants more than the output */
-    char *output_path;         /* where the result is written */
-    struct member *members;    /* one a rank */
+    struct exporter *exporter;         /* NULL: nobody wants more than the output */
+    struct output_check *output_check; /* NULL: it is over, or there is nothing to look for */
+    char *output_path;                 /* where the result is written */
+    struct member *members;            /* one a rank */
     TAILQ_HEAD(, member) owed;
     uint32_t node_count;
     uint64_t now_ns;
@@ -134,6 +135,13 @@ void master_split_close(struct master *master);
 const struct task_graph *master_find_graph(const struct master *master);
 /* Of that graph; 0 when there is none. */
 uint64_t master_graph_fingerprint(const struct master *master);
+
+/* master_outputs.c: before the scheduler starts. True when there are files to look for: then it is
+ * to wait for RESULTS_CHECKED. */
+bool master_outputs_begin(struct master *master);
+/* True while there are more to look for. */
+bool master_outputs_continue(struct master *master);
+void master_outputs_end(struct master *master);
 
 /* master_report.c: facts and figures for people. */
 void master_tell(struct master *master, enum control_level level, const char *format, ...)

@@ -180,6 +180,7 @@ static int start(struct master *master, bool is_new, struct sheaf_error *error)
     if (code < 0)
         return code;
     keep_graph(master);
+    input.as.start.is_unchecked = master_outputs_begin(master);
     master_step(master, &input, NULL, 0);
     master_tell_start(master, is_new);
     return state_phase(state) == PHASE_NEW ? master_split_begin(master, error) : 0;

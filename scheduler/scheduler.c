@@ -212,6 +212,7 @@ static void take_start(struct scheduler *scheduler, const struct input_start *st
 {
     CHECK(!scheduler->is_started);
     scheduler->is_started = true;
+    scheduler->is_unchecked = start->is_unchecked;
     scheduler->run_started_seq = scheduler_emit(
         scheduler, (struct fact){.kind = FACT_RUN_STARTED,
                                  .as.run_started = {.incarnation = start->incarnation}});
@@ -234,13 +235,20 @@ static void take_job_accepted(struct scheduler *scheduler, const struct fact_job
         scheduler, (struct fact){.kind = FACT_JOB_ACCEPTED, .as.job_accepted = *job});
 }
 
-static void take_result_lost(struct scheduler *scheduler, struct range range)
+static void take_result_lost(struct scheduler *scheduler, const struct input_result_lost *lost)
 {
     const struct fact_job_accepted *job = state_job(scheduler->state);
+    struct range range = lost->range;
     if (job == NULL || range.count > job->task_count || range.first > job->task_count - range.count)
         return;
     scheduler->is_publish_asked = false;
     scheduler_emit(scheduler, (struct fact){.kind = FACT_RESULT_LOST, .as.result_lost = {range}});
+    if (lost->kept_count > 0)
+        scheduler_emit(scheduler, (struct fact){.kind = FACT_RESULT,
+                                                .as.result = {.worker = WORKER_NONE,
+                                                              .work = WORK_RUN,
+                                                              .partial_count = lost->kept_count,
+                                                              .partials = lost->kept}});
 }
 
 static void take_published(struct scheduler *scheduler)
@@ -290,7 +298,10 @@ static void take_input(struct scheduler *scheduler, const struct input *input)
         workers_goodbye(scheduler, &input->as.goodbye);
         break;
     case INPUT_RESULT_LOST:
-        take_result_lost(scheduler, input->as.result_lost);
+        take_result_lost(scheduler, &input->as.result_lost);
+        break;
+    case INPUT_RESULTS_CHECKED:
+        scheduler->is_unchecked = false;
         break;
     case INPUT_PUBLISHED:
         take_published(scheduler);
@@ -320,11 +331,12 @@ static void follow_phase(struct scheduler *scheduler)
     if (phase == PHASE_FINISHING)
         queue_once(scheduler, WORK_FINISH,
                    (struct range){0, state_job(scheduler->state)->task_count});
-    if (phase == PHASE_PUBLISHING && !scheduler->is_publish_asked)
+    bool is_to_be_published = phase == PHASE_PUBLISHING && !scheduler->is_unchecked;
+    if (is_to_be_published && !scheduler->is_publish_asked)
         scheduler_add_effect(
             scheduler,
             (struct effect){.kind = EFFECT_PUBLISH, .after_seq = state_last_seq(scheduler->state)});
-    scheduler->is_publish_asked = phase == PHASE_PUBLISHING;
+    scheduler->is_publish_asked = is_to_be_published;
 }
 
 /* What follows from the state and the time, whatever the input was. */
@@ -348,7 +360,7 @@ static void decide(struct scheduler *scheduler)
         scheduler_end(scheduler, RUN_END_STOPPED);
     else if (scheduler->is_short_of_time)
         scheduler_end(scheduler, RUN_END_WALLTIME);
-    else if (selection_is_done(scheduler))
+    else if (!scheduler->is_unchecked && selection_is_done(scheduler))
         scheduler_end(scheduler, RUN_END_SELECTED);
     else if (surrender_reason(scheduler) != 0)
         scheduler_end(scheduler, surrender_reason(scheduler));

@@ -55,6 +55,7 @@ enum input_kind {
     INPUT_ATTEMPT_FAILED,
     INPUT_GOODBYE,
     INPUT_RESULT_LOST,
+    INPUT_RESULTS_CHECKED,
     INPUT_PUBLISHED,
     INPUT_STOP,
     INPUT_TICK,
@@ -64,6 +65,16 @@ enum input_kind {
 struct input_start {
     uint64_t incarnation;
     bool retries_failed; /* what failed for good, as far as it may be started, is tried again */
+    bool is_unchecked;   /* results may turn out to be lost: nothing is published, and no selection
+                            ends, before RESULTS_CHECKED */
+};
+
+/* Results of these tasks are of no use any more. Those of others that shared a partial with them
+ * may be given anew: they are stored again in the same step. */
+struct input_result_lost {
+    struct range range;
+    uint32_t kept_count;
+    const struct partial *kept; /* borrowed for the step; payload_seq 0 */
 };
 
 /* A worker reports for work, for the first time or again after it was believed lost. */
@@ -136,7 +147,7 @@ struct input {
         struct input_returned returned;
         struct input_attempt_failed attempt_failed;
         struct input_goodbye goodbye;
-        struct range result_lost;
+        struct input_result_lost result_lost;
     } as;
 };
 

@@ -41,6 +41,7 @@ struct scheduler {
     bool is_short_of_time;  /* in this step something was not assigned, for want of time */
     bool is_split_reported; /* JOB_ACCEPTED is to follow */
     bool is_publish_asked;
+    bool is_unchecked; /* RESULTS_CHECKED is still to come */
     uint64_t run_started_seq;
     uint64_t job_accepted_seq;  /* 0 when it was so before this run */
     bool is_workless;           /* work is to be done and no worker has a slot for it ... */

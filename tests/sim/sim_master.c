@@ -523,7 +523,7 @@ static void lose_result(struct world *world)
         return;
     journal_damage(&world->journal, partial);
     trace(world, "fault: stored result is damaged", 0, partial->payload_seq, partial->range);
-    struct input input = {.kind = INPUT_RESULT_LOST, .as.result_lost = partial->range};
+    struct input input = {.kind = INPUT_RESULT_LOST, .as.result_lost = {.range = partial->range}};
     master_feed(world, &input, NULL);
 }
 
@@ -567,7 +567,7 @@ void master_handle(struct world *world, const struct event *event)
         break;
     case EVENT_RESULT_LOST:
         input.kind = INPUT_RESULT_LOST;
-        input.as.result_lost = event->range;
+        input.as.result_lost.range = event->range;
         break;
     case EVENT_LOSS:
         lose_result(world);

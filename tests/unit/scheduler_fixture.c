@@ -151,7 +151,8 @@ void stopped(struct given *given)
 
 void result_lost(struct given *given, uint64_t first, uint64_t count)
 {
-    step(given, (struct input){.kind = INPUT_RESULT_LOST, .as.result_lost = {first, count}});
+    step(given,
+         (struct input){.kind = INPUT_RESULT_LOST, .as.result_lost = {.range = {first, count}}});
 }
 
 void goodbye(struct given *given, uint32_t worker, bool prepare_failed)
