@@ -133,6 +133,27 @@ killed_run_continues_with_all_outputs_or_none()
     nothing_is_staged_in killed
 }
 
+# What the user has made of a file stays.
+missing_files_make_their_tasks_run_again()
+{
+    local job=(--command 'echo {} >>missing.ledger; seq {} >{out}; echo {}' --tasks 12
+        --output-file 'missing/{}' --dir "$work/missing.run" --workers 1)
+    "$sheaf" run -q "${job[@]}" >expected 2>said || { cat said; return 1; }
+    rm missing/3 missing/7 missing/8 missing.ledger
+    echo mine >missing/5
+    "$sheaf" run -q "${job[@]}" >printed 2>said || { cat said; return 1; }
+    same_bytes expected printed && diff <(printf '3\n7\n8\n') <(sort -n missing.ledger) &&
+        diff <(seq 7) missing/7 && [ "$(cat missing/5)" = mine ] || { cat said; return 1; }
+    grep -q 'warning: 3 done tasks run again: files .* are missing (the first is missing/3)' said &&
+        [ "$(wc -l <said)" = 1 ] || { cat said; return 1; }
+    rm missing/1 missing/2 missing.ledger
+    "$sheaf" run -q "${job[@]}" --only 1 >printed 2>said
+    diff <(echo 1) missing.ledger || { cat said; fail "--only 1 ran something else"; return 1; }
+    "$sheaf" run -q "${job[@]}" >printed 2>said && same_bytes expected printed &&
+        diff <(printf '1\n2\n') missing.ledger || { cat said; return 1; }
+    [ "$(ls missing | wc -l)" = 12 ]
+}
+
 usage_is_explained()
 {
     run --command 'touch {out}' --tasks 2 --output-file x
@@ -159,6 +180,7 @@ for name in \
     failed_command_leaves_no_output \
     copy_that_came_too_late_leaves_nothing \
     killed_run_continues_with_all_outputs_or_none \
+    missing_files_make_their_tasks_run_again \
     usage_is_explained; do
     check $name $name
 done

@@ -149,6 +149,20 @@ void stopped(struct given *given)
     step(given, (struct input){.kind = INPUT_STOP});
 }
 
+void lost_but(struct given *given, struct range range, const struct partial *kept, uint32_t count)
+{
+    step(given,
+         (struct input){.kind = INPUT_RESULT_LOST,
+                        .as.result_lost = {.range = range, .kept_count = count, .kept = kept}});
+    expect_fact(given, FACT_RESULT_LOST);
+    expect_fact(given, FACT_RESULT);
+}
+
+void checked(struct given *given)
+{
+    step(given, (struct input){.kind = INPUT_RESULTS_CHECKED});
+}
+
 void result_lost(struct given *given, uint64_t first, uint64_t count)
 {
     step(given,

@@ -52,6 +52,9 @@ void passed(struct given *given, uint64_t ns);
 void published(struct given *given);
 void stopped(struct given *given);
 void result_lost(struct given *given, uint64_t first, uint64_t count);
+/* The same, but that of some tasks it is known. */
+void lost_but(struct given *given, struct range range, const struct partial *kept, uint32_t count);
+void checked(struct given *given);
 void goodbye(struct given *given, uint32_t worker, bool prepare_failed);
 /* A report of the whole range of an ASSIGN effect, in nodes of the tree. */
 void reported(struct given *given, const struct effect *assign);

@@ -257,6 +257,38 @@ static void damage_of_a_finished_job_is_mended_before_it_ends(void **state)
     given_end(given);
 }
 
+/* Of tasks that shared a report, one has lost its output: it alone runs again. */
+static void nothing_is_published_before_results_are_checked(void **state)
+{
+    (void)state;
+    struct scheduler_config config = scheduler_config_default();
+    config.range_count_min = config.range_count_max = 4;
+    struct given *given = given_job(&config, (struct fact_job_accepted){.task_count = 4});
+    hello(given, 1, 1);
+    expect_welcome(given, 1);
+    struct effect run = expect_any_assign(given);
+    const struct partial all = {.range = {0, 4}, .size_bytes = 8};
+    sent(given, (struct input_report){.worker = 1,
+                                      .incarnation = INCARNATION,
+                                      .assignment = run.assignment,
+                                      .work = WORK_RUN,
+                                      .partial_count = 1,
+                                      .partials = &all});
+    skip_output(given);
+    restarted_as(given, &config, (struct input_start){.incarnation = 2, .is_unchecked = true});
+    expect_no_more(given);
+    hello(given, 2, 1);
+    expect_welcome(given, 2);
+    const struct partial kept[] = {{.range = {0, 2}, .size_bytes = 4},
+                                   {.range = {3, 1}, .offset_bytes = 4, .size_bytes = 2}};
+    lost_but(given, (struct range){0, 4}, kept, 2);
+    run = expect_run(given, 2, 2, 1);
+    checked(given);
+    reported(given, &run);
+    expect_publish(given);
+    given_end(given);
+}
+
 static void restart_repeats_the_finish(void **state)
 {
     (void)state;
@@ -497,6 +529,7 @@ int main(void)
         cmocka_unit_test(job_without_tasks_is_finished_and_published),
         cmocka_unit_test(restart_goes_on_where_the_run_ended),
         cmocka_unit_test(damage_of_a_finished_job_is_mended_before_it_ends),
+        cmocka_unit_test(nothing_is_published_before_results_are_checked),
         cmocka_unit_test(restart_repeats_the_finish),
         cmocka_unit_test(restart_of_a_failed_job_ends_at_once),
         cmocka_unit_test(restart_tries_troubled_tasks_again),
