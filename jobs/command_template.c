@@ -6,6 +6,7 @@
 
 #include "../scheduler/memory.h"
 #include "command_replacement.h"
+#include "command_shell.h"
 #include "shell_syntax.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct part {
 
 struct command_template {
     char *text;
-    bool uses_shell;
+    char *shell;        /* NULL: none is needed */
     struct part *parts; /* without a shell: the words; with it: one for each variable */
     size_t part_count;
     size_t part_capacity;
@@ -158,7 +159,8 @@ static int write_script(struct command_template *command,
 }
 
 /* The text with its replacement strings taken out: braces that stay are for the shell. */
-static bool needs_shell(const char *text, const struct command_template_options *options)
+static bool needs_shell(const char *text, const char *shell,
+                        const struct command_template_options *options)
 {
     char *rest = memory_allocate(strlen(text) + 1);
     size_t size = 0;
@@ -168,7 +170,7 @@ static bool needs_shell(const char *text, const struct command_template_options 
         text += found.kind != REPLACEMENT_NONE ? found.size_bytes : 1;
     }
     rest[size] = '\0';
-    bool is_needed = shell_syntax_is_needed(rest);
+    bool is_needed = shell_syntax_is_needed(rest) || command_shell_has_function(shell, rest);
     free(rest);
     return is_needed;
 }
@@ -191,9 +193,11 @@ int command_template_create(const char *text, const struct command_template_opti
     size_t size = strlen(text) + sizeof " {}";
     created->text = memory_allocate(size);
     snprintf(created->text, size, "%s%s", text, is_completed ? " {}" : "");
-    created->uses_shell = needs_shell(created->text, options);
+    const char *shell = options->shell != NULL ? options->shell : command_shell_default();
+    if (needs_shell(created->text, shell, options))
+        created->shell = memory_copy_string(shell);
     int code = 0;
-    if (created->uses_shell)
+    if (created->shell != NULL)
         code = write_script(created, options, error);
     else
         cut_into_words(created, options);
@@ -209,6 +213,7 @@ void command_template_destroy(struct command_template *command)
     if (command == NULL)
         return;
     free(command->text);
+    free(command->shell);
     free(command->parts);
     byte_writer_close(&command->script);
     free(command);
@@ -226,7 +231,7 @@ bool command_template_uses(const struct command_template *command, size_t name)
 
 bool command_template_uses_shell(const struct command_template *command)
 {
-    return command->uses_shell;
+    return command->shell != NULL;
 }
 
 static void begin_string(struct command_words *words)
@@ -261,7 +266,7 @@ static int put_value(struct command_words *words, struct found_replacement found
 static int fill_script(const struct command_template *command, const struct command_values *values,
                        struct command_words *words, struct sheaf_error *error)
 {
-    add_argument(words, "/bin/sh");
+    add_argument(words, command->shell);
     add_argument(words, "-c");
     add_argument(words, (const char *)command->script.data);
     int code = 0;
@@ -304,8 +309,9 @@ int command_template_fill(const struct command_template *command,
 {
     byte_writer_clear(&words->bytes);
     words->argument_count = words->variable_count = 0;
-    return command->uses_shell ? fill_script(command, values, words, error)
-                               : fill_words(command, values, words, error);
+    words->is_script = command->shell != NULL;
+    return words->is_script ? fill_script(command, values, words, error)
+                            : fill_words(command, values, words, error);
 }
 
 void command_words_close(struct command_words *words)

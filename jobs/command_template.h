@@ -19,6 +19,7 @@ struct command_names {
 /* What a command may be told to do without: all is replaced unless is_plain. */
 struct command_template_options {
     struct command_names names;
+    const char *shell; /* runs what needs one; NULL: the default of command_shell.h */
     bool is_plain;     /* a line of a command list: nothing is replaced */
     bool has_no_input; /* what stands for the input or a part of it stays as it is */
     bool takes_input;  /* without a replacement string for the input, " {}" is added at the end */
@@ -28,7 +29,7 @@ struct command_template;
 
 /* Reads the text of a command: {} {.} {/} {//} {/.} are of the input, {#} is the task's number from
  * 1, {%} the slot's, {NAME} a value. Other braces stay as they are. Without shell syntax the words
- * between blanks are the arguments; otherwise /bin/sh runs the text, and finds the values in
+ * between blanks are the arguments; otherwise the shell runs the text, and finds the values in
  * variables. JOB when the text is empty. *command is owned by the caller. */
 int command_template_create(const char *text, const struct command_template_options *options,
                             struct command_template **command, struct sheaf_error *error);
@@ -58,6 +59,7 @@ struct command_words {
     size_t start_capacity;
     size_t argument_count;
     size_t variable_count;
+    bool is_script; /* the first argument is a shell */
 };
 
 /* Overwrites *words. INPUT when a value holds a NUL byte: no argument can. */

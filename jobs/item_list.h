@@ -9,7 +9,7 @@ enum { ITEM_BYTES_MAX = 16 << 20 };
 
 enum item_form {
     ITEM_LINES = 1, /* all lines */
-    ITEM_COMMANDS,  /* lines that are neither empty nor begin with # */
+    ITEM_COMMANDS,  /* lines that are neither empty nor begin with #, and what directives make */
     ITEM_NUL_ENDED, /* strings that end with NUL, such as find -print0 prints */
 };
 
@@ -20,7 +20,12 @@ int item_list_open(const char *path, enum item_form form, struct item_list **lis
                    struct sheaf_error *error);
 void item_list_close(struct item_list *list);
 /* 1 with the next item, borrowed until the next call; 0 at the end. INPUT when the file cannot be
- * read, LIMIT for an item longer than ITEM_BYTES_MAX. */
+ * read or has a bad directive, LIMIT for an item longer than ITEM_BYTES_MAX. */
 int item_list_next(struct item_list *list, struct byte_reader *item, struct sheaf_error *error);
+/* Whether the last item is no command but a barrier, which comes after all items before it; those
+ * behind it come after it. */
+bool item_list_is_barrier(const struct item_list *list);
+/* Of the last item, from 1. */
+uint64_t item_list_line(const struct item_list *list);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOB_ENCODING_VERSION = 2 };
+enum { JOB_ENCODING_VERSION = 3 };
 
 const char *split_kind_name(enum split_kind kind)
 {
@@ -58,6 +58,7 @@ void job_close(struct job *job)
     free(job->source_path);
     free(job->plugin_path);
     free(job->command.text);
+    free(job->command.shell);
     free(job->command.merge_text);
     strings_free(job->command.outputs, job->command.output_count);
     free(job->output_path);
@@ -103,6 +104,7 @@ void job_encode(const struct job *job, struct byte_writer *writer)
     encode_optional(writer, job->plugin_path);
     byte_writer_put_u8(writer, job->command.is_there);
     encode_optional(writer, job->command.text);
+    encode_optional(writer, job->command.shell);
     byte_writer_put_u8(writer, job->command.is_piped);
     encode_optional(writer, job->command.merge_text);
     encode_strings(writer, job->command.outputs, job->command.output_count);
@@ -180,6 +182,7 @@ int job_decode(struct byte_reader *reader, struct job *job, struct sheaf_error *
     decoded.plugin_path = decode_optional(reader);
     decoded.command.is_there = byte_reader_get_bool(reader);
     decoded.command.text = decode_optional(reader);
+    decoded.command.shell = decode_optional(reader);
     decoded.command.is_piped = byte_reader_get_bool(reader);
     decoded.command.merge_text = decode_optional(reader);
     decode_strings(reader, &decoded.command.outputs, &decoded.command.output_count);

@@ -73,10 +73,12 @@ const char *split_kind_name(enum split_kind kind);
 /* A job whose tasks are commands instead of calls of a plug-in. */
 struct job_command {
     bool is_there;
-    char *text;       /* with replacement strings; NULL: each item is a command of its own */
-    bool is_piped;    /* the input is on standard input, not among the arguments */
-    char *merge_text; /* joins two results; NULL: results are collected */
-    char **outputs;   /* files that each task writes: paths with replacement strings */
+    char *text;         /* with replacement strings; NULL: each item is a command of its own */
+    char *shell;        /* path or name; NULL: the default (command_shell.h) */
+    bool has_own_shell; /* it was asked for, so no other will do */
+    bool is_piped;      /* the input is on standard input, not among the arguments */
+    char *merge_text;   /* joins two results; NULL: results are collected */
+    char **outputs;     /* files that each task writes: paths with replacement strings */
     size_t output_count;
     bool has_array_env;   /* tasks see the variables of a Slurm job array */
     uint64_t array_first; /* SLURM_ARRAY_TASK_ID of the first task */

@@ -3,6 +3,7 @@
 
 #include "../scheduler/fact.h"
 #include "../scheduler/memory.h"
+#include "command_shell.h"
 #include "job_command.h"
 #include "output_template.h"
 #include "split.h"
@@ -40,7 +41,9 @@ static int check_command(const struct job *job, struct sheaf_error *error)
     if (job->command.output_count > JOB_OUTPUTS_MAX)
         return sheaf_error_set(error, SHEAF_ERROR_JOB, "a task has at most %d output files",
                                JOB_OUTPUTS_MAX);
-    int code = job->command.text != NULL ? job_command_parse(job, &command, error) : 0;
+    int code = job->command.has_own_shell ? command_shell_check(job->command.shell, error) : 0;
+    if (code == 0 && job->command.text != NULL)
+        code = job_command_parse(job, &command, error);
     if (code == 0 && job->command.merge_text != NULL)
         code = job_command_parse_merge(job, &merge, error);
     command_template_destroy(command);

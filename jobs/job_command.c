@@ -57,6 +57,7 @@ static struct command_template_options options_of(const struct job *job,
 {
     const struct split *split = &job->split;
     return (struct command_template_options){
+        .shell = job->command.shell,
         .names = {.names = list->names, .count = list->count, .axis_count = split->axis_count},
         .takes_input = split->kind == SPLIT_FILES || split->kind == SPLIT_ITEMS,
         .has_no_input = job->command.is_piped,
@@ -129,6 +130,7 @@ int job_command_parse_merge(const struct job *job, struct command_template **com
     names[JOB_MERGE_RIGHT] = "right";
     add_parameter_names(job, names + JOB_MERGE_SIDES);
     const struct command_template_options options = {
+        .shell = job->command.shell,
         .names = {.names = names, .count = count, .axis_count = JOB_MERGE_SIDES},
         .has_no_input = true,
     };
@@ -149,10 +151,10 @@ int job_command_parse_merge(const struct job *job, struct command_template **com
                            job->command.merge_text);
 }
 
-int job_command_parse_line(const char *line, struct command_template **command,
-                           struct sheaf_error *error)
+int job_command_parse_line(const struct job *job, const char *line,
+                           struct command_template **command, struct sheaf_error *error)
 {
-    const struct command_template_options options = {.is_plain = true};
+    const struct command_template_options options = {.shell = job->command.shell, .is_plain = true};
     return command_template_create(line, &options, command, error);
 }
 

@@ -13,8 +13,8 @@ int job_command_parse(const struct job *job, struct command_template **command,
 int job_command_parse_merge(const struct job *job, struct command_template **command,
                             struct sheaf_error *error);
 /* The same for one line of a command list. */
-int job_command_parse_line(const char *line, struct command_template **command,
-                           struct sheaf_error *error);
+int job_command_parse_line(const struct job *job, const char *line,
+                           struct command_template **command, struct sheaf_error *error);
 
 /* What {} stands for: the task's input, or where tasks have none its index in words, for which
  * `index` is room; nothing where the input comes on standard input. Borrows both. */

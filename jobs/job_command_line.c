@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include "../scheduler/memory.h"
+#include "command_list.h"
 #include "job_path.h"
 
 #include <errno.h>
@@ -42,7 +43,14 @@ static int read_list(const struct job_command_line *line, struct job *job,
     split->patterns[split->pattern_count++] = job_path_escape(absolute);
     free(job->source_path);
     job->source_path = absolute;
-    return 0;
+    const char *name = line->is_list_private ? NULL : line->list_path;
+    if (split->item_form == ITEM_COMMANDS)
+        code = command_list_find_shell(absolute, name, &job->command.shell, error);
+    if (code == 0 && split->item_form == ITEM_COMMANDS)
+        code = command_list_find_barriers(absolute, &split->table, error);
+    if (code == 0 && split->table != NULL)
+        split->kind = SPLIT_TASKS;
+    return code;
 }
 
 /* They stay as they are: a command finds its files where its user would. */

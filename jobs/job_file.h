@@ -33,8 +33,9 @@ int job_reader_read_mapping(struct job_reader *reader, yaml_node_t *node, const 
 int job_reader_must_be(struct job_reader *reader, const yaml_node_t *node, const char *where,
                        const char *what);
 
-/* The values of "command", "pipe", "merge_command" and "outputs". */
+/* The values of "command", "shell", "pipe", "merge_command" and "outputs". */
 int job_file_read_command(struct job_reader *reader, yaml_node_t *value);
+int job_file_read_shell(struct job_reader *reader, yaml_node_t *value);
 int job_file_read_pipe(struct job_reader *reader, yaml_node_t *value);
 int job_file_read_merge_command(struct job_reader *reader, yaml_node_t *value);
 int job_file_read_outputs(struct job_reader *reader, yaml_node_t *value);
@@ -54,10 +55,10 @@ job_reader_function job_file_read_output;
 /* The keys that a job has, and each stage of one. */
 #define JOB_FILE_FIELDS                                                                            \
     {"plugin", job_file_read_plugin}, {"command", job_file_read_command},                          \
-        {"pipe", job_file_read_pipe}, {"merge_command", job_file_read_merge_command},              \
-        {"outputs", job_file_read_outputs}, {"split", job_file_read_split},                        \
-        {"parameters", job_file_read_parameters}, {"limits", job_file_read_limits},                \
-        {"ranges", job_file_read_ranges},                                                          \
+        {"shell", job_file_read_shell}, {"pipe", job_file_read_pipe},                              \
+        {"merge_command", job_file_read_merge_command}, {"outputs", job_file_read_outputs},        \
+        {"split", job_file_read_split}, {"parameters", job_file_read_parameters},                  \
+        {"limits", job_file_read_limits}, {"ranges", job_file_read_ranges},                        \
     {                                                                                              \
         "resources", job_file_read_resources                                                       \
     }

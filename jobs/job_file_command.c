@@ -2,7 +2,9 @@
 #include "job_file.h"
 
 #include "../scheduler/memory.h"
+#include "command_shell.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int job_file_read_command(struct job_reader *reader, yaml_node_t *value)
@@ -33,6 +35,19 @@ int job_file_read_merge_command(struct job_reader *reader, yaml_node_t *value)
         return job_reader_must_be(reader, value, "merge_command",
                                   "a command line, such as \"sort -m {left} {right}\"");
     reader->job->command.merge_text = memory_copy_string(text);
+    return 0;
+}
+
+int job_file_read_shell(struct job_reader *reader, yaml_node_t *value)
+{
+    struct job_command *command = &reader->job->command;
+    const char *text = job_yaml_text(value);
+    if (text == NULL || !command_shell_is_known(text))
+        return job_reader_must_be(reader, value, "shell",
+                                  "the path or name of sh, bash, dash, zsh, ksh or their like");
+    free(command->shell); /* the default of all stages */
+    command->shell = memory_copy_string(text);
+    command->has_own_shell = true;
     return 0;
 }
 
@@ -81,9 +96,12 @@ int job_file_check_command(struct job_reader *reader, yaml_node_t *root)
     if (job->plugin_path != NULL && job->command.is_there)
         return job_yaml_error(&reader->yaml, root, reader->error,
                               "the job has a plug-in and a command; keep one of them");
+    /* At the top of a job in stages it is meant for those that have commands. */
+    bool has_lone_shell = job->command.shell != NULL && reader->plan == NULL;
     const char *lone = job->command.is_piped             ? "pipe"
                        : job->command.merge_text != NULL ? "merge_command"
                        : job->command.output_count > 0   ? "outputs"
+                       : has_lone_shell                  ? "shell"
                                                          : NULL;
     if (!job->command.is_there && lone != NULL)
         return job_yaml_error(&reader->yaml, root, reader->error,

@@ -1,6 +1,7 @@
 /* job_identity.c - one number for everything that a job's output depends on. */
 #include "job.h"
 
+#include "command_shell.h"
 #include "input_files.h"
 #include "split.h"
 
@@ -110,6 +111,11 @@ static void encode_command(const struct job_command *command, struct byte_writer
         byte_writer_put_string(writer, command->outputs[i]);
     byte_writer_put_u8(writer, command->has_array_env);
     byte_writer_put_u64(writer, command->array_first);
+    const char *shell = command->shell != NULL ? command->shell : command_shell_default();
+    if (strcmp(command_shell_name(shell), command_shell_name(COMMAND_SHELL_POSIX)) == 0)
+        return; /* as it was before there was a choice */
+    byte_writer_put_string(writer, "shell");
+    byte_writer_put_string(writer, command_shell_name(shell));
 }
 
 static void encode_axes(const struct split *split, struct byte_writer *writer)
@@ -176,10 +182,13 @@ void job_command_identity(const struct job *job, unsigned char identity[JOB_IDEN
 }
 
 /* Whether what a task does depends on its place in the list, as far as can be told. */
-static bool depends_on_place(const struct job_command *command)
+static bool depends_on_place(const struct job_command *command, struct byte_reader input)
 {
-    return command->has_array_env ||
-           (command->text != NULL && strstr(command->text, "{#}") != NULL);
+    static const char place[] = "DISBATCH_TASKID";
+    if (command->has_array_env)
+        return true;
+    return command->text != NULL ? strstr(command->text, "{#}") != NULL
+                                 : memmem(input.data, input.size, place, strlen(place)) != NULL;
 }
 
 void job_task_hash(const struct job *job, uint64_t task, struct byte_reader input,
@@ -188,7 +197,7 @@ void job_task_hash(const struct job *job, uint64_t task, struct byte_reader inpu
     unsigned char digest[SHA256_DIGEST_LENGTH];
     SHA2_CTX context;
     SHA256Init(&context);
-    if (depends_on_place(&job->command))
+    if (depends_on_place(&job->command, input))
         SHA256Update(&context, (const unsigned char *)&task, sizeof task);
     if (input.size > 0)
         SHA256Update(&context, input.data, input.size);

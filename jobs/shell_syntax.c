@@ -9,11 +9,15 @@ static const char special_characters[] = "|&;<>()$`\\\"'*?[]{}\n\r";
 
 /* As a first word these are the shell's own: no program, or one that could not do the same. */
 static const char *const shell_words[] = {
-    "!",        ".",    ":",        "alias",  "bg",       "break",   "case",   "cd",   "command",
-    "continue", "do",   "done",     "elif",   "else",     "esac",    "eval",   "exec", "exit",
-    "export",   "fg",   "fi",       "for",    "function", "getopts", "hash",   "if",   "jobs",
-    "local",    "read", "readonly", "return", "set",      "shift",   "source", "then", "times",
-    "trap",     "type", "ulimit",   "umask",  "unalias",  "unset",   "until",  "wait", "while",
+    "!",     ".",       ":",        "alias",   "bg",        "break",    "builtin", "case",
+    "cd",    "command", "continue", "coproc",  "declare",   "dirs",     "disown",  "do",
+    "done",  "elif",    "else",     "emulate", "enable",    "esac",     "eval",    "exec",
+    "exit",  "export",  "fg",       "fi",      "for",       "function", "getopts", "hash",
+    "if",    "integer", "jobs",     "let",     "local",     "logout",   "mapfile", "noglob",
+    "popd",  "print",   "pushd",    "read",    "readarray", "readonly", "return",  "select",
+    "set",   "setopt",  "shift",    "shopt",   "source",    "suspend",  "then",    "time",
+    "times", "trap",    "type",     "typeset", "ulimit",    "umask",    "unalias", "unset",
+    "until", "wait",    "whence",   "while",
 };
 
 enum { SHELL_WORDS = sizeof shell_words / sizeof *shell_words };

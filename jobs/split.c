@@ -57,6 +57,10 @@ static int read_item(struct split_walk *walk, struct byte_reader *item, struct s
 {
     for (;;) {
         int code = walk->list != NULL ? item_list_next(walk->list, item, error) : 0;
+        if (code == 1 && item_list_is_barrier(walk->list))
+            return sheaf_error_set(error, SHEAF_ERROR_INPUT,
+                                   "a BARRIER came into %s while it was read: repeat the command",
+                                   walk->files.items[walk->file - 1].path);
         if (code != 0)
             return code;
         item_list_close(walk->list);

@@ -8,6 +8,8 @@
 /* The same for all tasks of an executor. Borrows the job. */
 struct command_surroundings {
     const struct job_command *command;
+    const char *list_path; /* where the commands are listed; NULL: it is one for all inputs */
+    const char *run_dir;   /* NULL: none */
     uint64_t task_count;
     uint64_t slot_number; /* from 1 */
     uint32_t core_count;

@@ -69,6 +69,8 @@ static int open_hook(struct sheaf_context *context, void **local)
         return sheaf_fail(context, "cannot become a subreaper: %s", strerror(errno));
     const struct command_surroundings surroundings = {
         .command = &job->command,
+        .list_path = job->command.text == NULL ? job->source_path : NULL,
+        .run_dir = setup->run_dir,
         .task_count = sheaf_task_count(context),
         .slot_number = setup->slot_number,
         .core_count = sheaf_core_count(context),
@@ -143,7 +145,8 @@ static int fill_line(struct command_runner *runner, const struct sheaf_task *tas
     byte_writer_put(&runner->line, task->input.data, task->input.size);
     byte_writer_put_u8(&runner->line, '\0');
     struct command_template *command;
-    int code = job_command_parse_line((const char *)runner->line.data, &command, error);
+    int code = job_command_parse_line(runner->setup->job, (const char *)runner->line.data, &command,
+                                      error);
     if (code != 0)
         return code;
     const struct command_values none = {.task_number = task->index + 1};
@@ -199,11 +202,13 @@ static bool judge(const struct command_runner *runner, char text[TEXT_BYTES],
     case COMMAND_NOT_STARTED:
         failure->cause = CAUSE_EXIT;
         failure->detail = process->start_errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-        snprintf(text, TEXT_BYTES, "cannot start %.200s: %s%s", runner->arguments[0],
+        snprintf(text, TEXT_BYTES, "cannot start %s%.200s: %s%s",
+                 runner->words.is_script ? "the shell " : "", runner->arguments[0],
                  strerror(process->start_errno),
-                 process->start_errno == ENOENT
-                     ? " (is it installed on this host, and in its PATH?)"
-                     : "");
+                 process->start_errno != ENOENT ? ""
+                 : runner->words.is_script
+                     ? " (install it on this host, or choose another by --shell)"
+                     : " (is it installed on this host, and in its PATH?)");
         return false;
     case COMMAND_TIMED_OUT:
         failure->cause = CAUSE_TIMEOUT;

@@ -107,6 +107,8 @@ static void say_tasks(const struct dry_run *dry)
         fprintf(stderr,
                 "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64 " have failed\n",
                 dry->task_count, done, dry->failed.task_count);
+    if (options->job->command.is_there)
+        fprintf(stderr, "sheaf: %s runs what needs a shell\n", options->job->command.shell);
     free(dir);
 }
 

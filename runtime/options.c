@@ -63,6 +63,8 @@ static const struct option_entry option_table[] = {
            0, 0, 0),
     OPTION(FLAG, '0', "null", NULL, "inputs of a list end with NUL, not with a newline",
            AT(is_nul_ended), 0, 0),
+    OPTION(TEXT, 0, "shell", "PATH", "runs commands that need a shell (bash, else sh)", AT(shell),
+           0, 0),
     OPTION(FLAG, 0, "pipe", NULL, "feed it blocks of lines of its input on standard input",
            AT(is_piped), 0, 0),
     OPTION(SIZE, 0, "block", "SIZE", "most bytes of a block, unless a line is longer (1M)",

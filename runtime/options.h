@@ -15,6 +15,7 @@ struct run_options {
     bool is_nul_ended;    /* the items of a list end with NUL instead of newline */
     bool is_piped;        /* the input is text, cut into blocks for the command's standard input */
     uint64_t block_bytes; /* 0: the default */
+    const char *shell;    /* NULL = as the job says */
     const char *merge_command; /* NULL = as the job says */
     const char **output_files; /* that each task writes; none: as the job says */
     size_t output_file_count;

@@ -1,9 +1,11 @@
 /* run_job.c - reads the job that a command line names. */
 #include "run_job.h"
 
+#include "../jobs/command_shell.h"
 #include "../jobs/job_path.h"
 #include "../jobs/stage_plan.h"
 #include "../scheduler/memory.h"
+#include "run_identity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +78,29 @@ static int set_merge_command(struct job *job, const char *text, struct sheaf_err
                                job->source_path);
     free(job->command.merge_text);
     job->command.merge_text = memory_copy_string(text);
+    return 0;
+}
+
+static int set_shell(struct job *job, const char *shell, struct sheaf_error *error)
+{
+    if (!job->command.is_there)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--shell is for commands: the tasks of %s are calls of a plug-in",
+                               job->source_path);
+    free(job->command.shell);
+    job->command.shell = memory_copy_string(shell);
+    job->command.has_own_shell = true;
+    return 0;
+}
+
+/* Of all stages that have a command. */
+static int override_shell(struct job *job, const char *shell, struct sheaf_error *error)
+{
+    if (job->plan == NULL)
+        return set_shell(job, shell, error);
+    for (size_t i = 0; i < job->plan->count; i++)
+        if (job->plan->stages[i].job.command.is_there)
+            set_shell(&job->plan->stages[i].job, shell, error);
     return 0;
 }
 
@@ -155,6 +180,14 @@ static int check_stages(const struct run_options *options, struct sheaf_error *e
     return 0;
 }
 
+static void settle_shell(struct job *job, const struct run_options *options)
+{
+    bool is_fresh = options->is_fresh && !options->is_restart;
+    char *dir = is_fresh ? NULL : run_job_directory(options, job->name);
+    run_job_settle_shell(job, dir);
+    free(dir);
+}
+
 int run_job_read(const struct run_options *options, struct job *job, struct sheaf_error *error)
 {
     struct job read = {.name = NULL};
@@ -169,6 +202,8 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
         code = job_set_parameter(&read, options->parameters[i], error);
     if (code == 0 && options->merge_command != NULL)
         code = set_merge_command(&read, options->merge_command, error);
+    if (code == 0 && options->shell != NULL)
+        code = override_shell(&read, options->shell, error);
     if (code == 0 && options->output_file_count > 0)
         code = set_output_files(&read, options, error);
     if (code == 0 && options->output != NULL)
@@ -186,8 +221,44 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
     override(&read, options);
     for (size_t i = 0; read.plan != NULL && i < read.plan->count; i++)
         override(&read.plan->stages[i].job, options);
+    if (read.plan == NULL)
+        settle_shell(&read, options);
     *job = read;
     return 0;
+}
+
+static bool is_run_of(const struct run_identity *identity, const struct job *job)
+{
+    static const unsigned char none[JOB_IDENTITY_BYTES];
+    unsigned char own[JOB_IDENTITY_BYTES];
+    job_command_identity(job, own);
+    if (memcmp(own, none, sizeof own) != 0)
+        return memcmp(own, identity->commands, sizeof own) == 0;
+    return job_identity(job, own, NULL) == 0 && memcmp(own, identity->job, sizeof own) == 0;
+}
+
+/* The default depends on the host, and was another one in earlier versions. */
+void run_job_settle_shell(struct job *job, const char *dir)
+{
+    struct job_command *command = &job->command;
+    struct run_identity identity;
+    if (!command->is_there || command->has_own_shell)
+        return;
+    if (command->shell == NULL)
+        command->shell = memory_copy_string(command_shell_default());
+    if (dir == NULL || run_identity_read(dir, &identity, NULL) != 0 || is_run_of(&identity, job))
+        return;
+    const char *const candidates[] = {COMMAND_SHELL_BASH, COMMAND_SHELL_POSIX};
+    char *preferred = command->shell;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        command->shell = memory_copy_string(candidates[i]);
+        if (is_run_of(&identity, job)) {
+            free(preferred);
+            return;
+        }
+        free(command->shell);
+    }
+    command->shell = preferred;
 }
 
 char *run_job_directory(const struct run_options *options, const char *job_name)

@@ -227,6 +227,8 @@ static int begin_stage(struct stage_run *run, size_t number, struct master **mas
     if (code == 0)
         code = stage_plan_resolve(run->job.plan, number, run->results, error);
     if (code == 0)
+        run_job_settle_shell(&stage->job, run->stage.is_fresh ? NULL : run->dirs[number]);
+    if (code == 0)
         code = job_check(&stage->job, error);
     if (code != 0)
         return code;

@@ -23,6 +23,7 @@ static const char *const names[] = {"a", "b", "limit"};
 static struct command_template_options options_for_input(void)
 {
     return (struct command_template_options){.names = {.names = names, .count = 3, .axis_count = 2},
+                                             .shell = "/bin/sh",
                                              .takes_input = true};
 }
 
@@ -309,18 +310,22 @@ static size_t make_name(uint64_t *random, char *name, size_t size_max)
     return size;
 }
 
+static const char *shell; /* the one under test */
+
 static void check_prints(const char *text, struct command_value name, struct byte_writer *expected)
 {
     struct command_words words = {0};
     bool uses_shell;
     struct command_template_options options = options_for_input();
+    options.shell = shell;
     fill(text, &options, name, &words, &uses_shell);
     assert_true(uses_shell);
     struct byte_writer printed = run(&words);
     if (printed.size != expected->size ||
         (printed.size > 0 && memcmp(printed.data, expected->data, printed.size) != 0))
-        fail_msg("%s harmed the name \"%.*s\": printed %zu bytes: %.*s", text, (int)name.size,
-                 (const char *)name.data, printed.size, (int)printed.size, (char *)printed.data);
+        fail_msg("%s: %s harmed the name \"%.*s\": printed %zu bytes: %.*s", shell, text,
+                 (int)name.size, (const char *)name.data, printed.size, (int)printed.size,
+                 (char *)printed.data);
     byte_writer_close(&printed);
     byte_writer_clear(expected);
     command_words_close(&words);
@@ -333,15 +338,13 @@ static void put_ended(struct byte_writer *writer, struct command_value value)
 }
 
 /* Whatever quotes the command has around them. */
-static void values_pass_a_real_shell_unharmed(void **state)
+static void pass_names(uint64_t *random)
 {
-    (void)state;
     enum { NAMES = 40 };
-    uint64_t random = test_seed();
     struct byte_writer expected = {0};
     for (int i = 0; i < NAMES; i++) {
         char bytes[256];
-        struct command_value name = {bytes, make_name(&random, bytes, sizeof bytes)};
+        struct command_value name = {bytes, make_name(random, bytes, sizeof bytes)};
         put_ended(&expected, name);
         check_prints("printf '%s\\0' {}", name, &expected);
         put_ended(&expected, name);
@@ -354,9 +357,53 @@ static void values_pass_a_real_shell_unharmed(void **state)
         put_ended(&expected, (struct command_value){"8", 1});
         check_prints("A={} B=$(( {#} * 1 )); printf '%s\\0' \"$A\" \"$(echo \"$B\")\"", name,
                      &expected);
+        put_ended(&expected, name);
+        check_prints("printf '%s\\0' \"$(printf '%sx' {})\" | sed -z 's/x$//'", name, &expected);
+    }
+    byte_writer_close(&expected);
+}
+
+static void values_pass_real_shells_unharmed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        bool is_needed; /* the others where they are: ./bootstrap --tests installs them */
+    } shells[] = {{"/bin/bash", true},
+                  {"/bin/dash", true},
+                  {"/bin/zsh", false},
+                  {"/bin/ksh93", false},
+                  {"/bin/mksh", false}};
+    uint64_t random = test_seed();
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
+        shell = shells[i].path;
+        bool is_there = access(shell, X_OK) == 0;
+        print_message("%s: %s\n", shell, is_there ? "tested" : "not here");
+        assert_true(is_there || !shells[i].is_needed);
+        if (is_there)
+            pass_names(&random);
     }
     assert_int_not_equal(access("broken", F_OK), 0);
-    byte_writer_close(&expected);
+}
+
+static void function_that_bash_exported_is_called_by_bash(void **state)
+{
+    (void)state;
+    struct command_template_options options = {.shell = "/bin/bash", .is_plain = true};
+    struct command_words words = {0};
+    bool uses_shell;
+    setenv("BASH_FUNC_exported_one%%", "() { echo called \"$1\"; }", 1);
+    fill("exported_one  x", &options, value_of(""), &words, &uses_shell);
+    assert_true(uses_shell);
+    struct byte_writer printed = run(&words);
+    assert_int_equal(printed.size, strlen("called x\n"));
+    assert_memory_equal(printed.data, "called x\n", printed.size);
+    byte_writer_close(&printed);
+    options.shell = "/bin/dash";
+    fill("exported_one  x", &options, value_of(""), &words, &uses_shell);
+    assert_false(uses_shell);
+    unsetenv("BASH_FUNC_exported_one%%");
+    command_words_close(&words);
 }
 
 int main(void)
@@ -373,7 +420,8 @@ int main(void)
         cmocka_unit_test(empty_command_is_refused),
         cmocka_unit_test(value_in_arithmetic_is_refused_and_a_number_is_not),
         cmocka_unit_test(nul_in_a_value_is_refused),
-        cmocka_unit_test(values_pass_a_real_shell_unharmed),
+        cmocka_unit_test(values_pass_real_shells_unharmed),
+        cmocka_unit_test(function_that_bash_exported_is_called_by_bash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,7 +139,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
     assert_refused(&scratch, "plugin: p.so\nparametrs: {a: 1}\n",
                    "2: unknown key \"parametrs\" in the job; did you mean \"parameters\"?");
     assert_refused(&scratch, "plugin: p.so\nxyzzy: 1\n",
-                   "2: unknown key \"xyzzy\" in the job; it can have plugin, command, pipe, "
+                   "2: unknown key \"xyzzy\" in the job; it can have plugin, command, shell, pipe, "
                    "merge_command, outputs, split, "
                    "parameters, limits, ranges, resources, name, output, stages, tasks");
     assert_refused(&scratch, "plugin: p.so\nlimits:\n  attempts: 2\n  time_out: 3s\n",
@@ -149,7 +149,7 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
     assert_refused(&scratch, "plugin: p.so\nsplit: {lines: {files: [a], blocks: 1M}}\n",
                    "2: unknown key \"blocks\" in split.lines; did you mean \"block\"?");
     assert_refused(&scratch, "plugin: p.so\n<<: {range: 5}\n",
-                   "2: unknown key \"<<\" in the job; it can have plugin, command, pipe, "
+                   "2: unknown key \"<<\" in the job; it can have plugin, command, shell, pipe, "
                    "merge_command, outputs, split, "
                    "parameters, limits, ranges, resources, name, output, stages, tasks");
     scratch_remove(&scratch);
