@@ -1,4 +1,4 @@
-/* control.c - encodes, decodes and writes the lines from master to launcher. */
+/* control.c - encodes, decodes and writes the lines from the ranks to the launcher. */
 #include "control.h"
 
 #include "../scheduler/check.h"
@@ -99,6 +99,12 @@ static int encode_body(const struct control_line *line, char *body, size_t size)
         escape(line->as.end.text, text);
         return snprintf(body, size, "end %d %d %d %s", line->as.end.exit_status,
                         line->as.end.has_output, line->as.end.is_worth_restarting, text);
+    case CONTROL_MPI_UP:
+        escape(line->as.mpi_up.host, text);
+        return snprintf(body, size, "mpi-up %" PRId64 " %s", line->as.mpi_up.process_id, text);
+    case CONTROL_RANK_ENDED:
+        escape(line->as.rank_ended.host, text);
+        return snprintf(body, size, "rank-ended %d %s", line->as.rank_ended.rank, text);
     }
     CHECK(false);
     return 0;
@@ -182,6 +188,24 @@ static bool decode_end(const char *fields, struct control_line *line)
     return unescape(text, line->as.end.text, sizeof line->as.end.text);
 }
 
+static bool decode_mpi_up(const char *fields, struct control_line *line)
+{
+    char text[CONTROL_LINE_BYTES_MAX];
+    int end = -1;
+    sscanf(fields, "%" SCNd64 " %4095s%n", &line->as.mpi_up.process_id, text, &end);
+    return end >= 0 && fields[end] == '\0' && line->as.mpi_up.process_id > 0 &&
+           unescape(text, line->as.mpi_up.host, sizeof line->as.mpi_up.host);
+}
+
+static bool decode_rank_ended(const char *fields, struct control_line *line)
+{
+    char text[CONTROL_LINE_BYTES_MAX];
+    int end = -1;
+    sscanf(fields, "%d %4095s%n", &line->as.rank_ended.rank, text, &end);
+    return end >= 0 && fields[end] == '\0' && line->as.rank_ended.rank >= 0 &&
+           unescape(text, line->as.rank_ended.host, sizeof line->as.rank_ended.host);
+}
+
 static bool decode_body(const char *body, struct control_line *line)
 {
     static const struct {
@@ -193,6 +217,8 @@ static bool decode_body(const char *body, struct control_line *line)
         {"progress ", CONTROL_PROGRESS, decode_progress},
         {"message ", CONTROL_MESSAGE, decode_message},
         {"end ", CONTROL_END, decode_end},
+        {"mpi-up ", CONTROL_MPI_UP, decode_mpi_up},
+        {"rank-ended ", CONTROL_RANK_ENDED, decode_rank_ended},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t length = strlen(kinds[i].word);

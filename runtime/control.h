@@ -26,7 +26,9 @@ enum control_kind {
     CONTROL_STARTED = 1, /* the master holds the run directory and has recovered */
     CONTROL_PROGRESS,    /* at least once a second, changed or not: silence has a deadline */
     CONTROL_MESSAGE,
-    CONTROL_END, /* everything is on disk; what follows is only leaving MPI */
+    CONTROL_END,        /* everything is on disk; what follows is only leaving MPI */
+    CONTROL_MPI_UP,     /* rank 0 says: all ranks have got so far that none waits for another */
+    CONTROL_RANK_ENDED, /* before that; the others would wait for it without an end */
 };
 
 enum control_level { CONTROL_INFO = 1, CONTROL_WARNING, CONTROL_ERROR };
@@ -50,6 +52,14 @@ struct control_line {
             bool is_worth_restarting;      /* another mpirun could go on where this one could not */
             char text[CONTROL_TEXT_BYTES]; /* why, for people; may be empty */
         } end;
+        struct {
+            int64_t process_id; /* of rank 0 */
+            char host[STATUS_HOST_BYTES];
+        } mpi_up;
+        struct {
+            int rank;
+            char host[STATUS_HOST_BYTES];
+        } rank_ended;
     } as;
 };
 

@@ -33,6 +33,7 @@ static void start(struct inquiry *inquiry, uint64_t timeout_ns)
 {
     int ends[2];
     pid_t parent = getpid();
+    inquiry->attempts++;
     inquiry->start_errno = 0;
     inquiry->has_ended = false;
     inquiry->text[0] = '\0';
@@ -98,7 +99,15 @@ static void collect(struct inquiry *inquiry, bool has_ended)
     close(inquiry->end_descriptor);
     inquiry->process = 0;
     inquiry->has_ended = has_ended;
-    inquiry->exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    inquiry->exit_status =
+        WIFSIGNALED(status) ? INQUIRY_KILLED + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* By a signal that it was not meant to end by, or, by what a shell returns, something within it. */
+static bool was_killed(const struct inquiry *inquiry)
+{
+    return inquiry->has_ended && inquiry->exit_status > INQUIRY_KILLED &&
+           inquiry->exit_status < INQUIRY_KILLED + NSIG;
 }
 
 /* Waits for an end, a deadline or a signal. Returns the number of those that have ended. */
@@ -128,6 +137,9 @@ static size_t wait_for_some(struct inquiry *const *running, size_t count, struct
         if (!has_ended && now_ns < running[i]->deadline_ns && (stop == NULL || !stop->is_asked))
             continue;
         collect(running[i], has_ended);
+        if (was_killed(running[i]) && running[i]->attempts < INQUIRY_ATTEMPTS_MAX &&
+            now_ns < running[i]->deadline_ns && (stop == NULL || !stop->is_asked))
+            start(running[i], running[i]->deadline_ns - now_ns);
         ended++;
     }
     return ended;

@@ -11,6 +11,8 @@ enum {
     INQUIRY_NEEDLESS = 125,
     INQUIRY_CANNOT_EXECUTE = 126,
     INQUIRY_NOT_FOUND = 127,
+    INQUIRY_KILLED = 128, /* and the number of the signal */
+    INQUIRY_ATTEMPTS_MAX = 3,
 };
 
 struct inquiry {
@@ -30,15 +32,17 @@ struct inquiry {
     int exit_status; /* if it has ended; 128 + N by signal N, as a shell says */
 
     /* Own. */
-    pid_t process;       /* 0 when none runs; leads a group of its own */
+    pid_t process; /* 0 when none runs; leads a group of its own */
+    int attempts;
     int end_descriptor;  /* a pidfd */
     int text_descriptor; /* -1 when its stream has ended */
     size_t text_size;
     uint64_t deadline_ns;
 };
 
-/* Runs them, many at a time, and waits until each has ended or its time is up. Their input is
- * empty. `stop` (NULL = none): when it is asked, those that run are killed and no other starts. */
+/* Runs them, many at a time, and waits until each has ended or its time is up. One that somebody
+ * kills is asked again, INQUIRY_ATTEMPTS_MAX times in all. Their input is empty. `stop` (NULL =
+ * none): when it is asked, those that run are killed and no other starts. */
 void inquiries_run(struct inquiry *inquiries, size_t count, uint64_t timeout_ns,
                    struct stop_request *stop);
 

@@ -9,6 +9,7 @@
 #include "process_tree.h"
 #include "progress.h"
 #include "run_directory.h"
+#include "start_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@
 enum {
     READ_BYTES = 64 << 10,
     POLL_MS_MAX = 500,
+    POLL_MS_START = 100,
     KILL_PATIENCE_MS = 5000,
     DRAIN_MS = 200,
     /* For mpirun to end on the SIGTERM that it gets when the launcher is killed. */
@@ -52,10 +54,11 @@ enum stage {
 struct launch {
     const struct launch_options *options;
     struct process_tree tree;
+    struct start_watch start;
+    bool is_mpi_up;
     struct mpirun_output *output;
     int streams[MPIRUN_STREAMS]; /* -1 once ended */
     int master_descriptor;       /* a pidfd; -1 when it is not on this host */
-    pid_t master_process;
     enum stage stage;
     uint64_t deadline_ns; /* of the stage */
     uint64_t stop_deadline_ns;
@@ -102,6 +105,25 @@ static bool is_this_host(const char *host)
     return strcmp(own, host) == 0;
 }
 
+/* The process number means something only if it is one of ours. */
+static void take_master(struct launch *launch, const char *host, pid_t process)
+{
+    launch->is_mpi_up = true;
+    if (launch->master_descriptor < 0 && is_this_host(host) &&
+        process_tree_contains(&launch->tree, process))
+        launch->master_descriptor = pidfd_open(process, 0);
+}
+
+/* The other ranks wait for it within MPI_Init. */
+static void take_rank_ended(struct launch *launch, const struct control_line *line)
+{
+    if (launch->is_mpi_up || launch->stage > STAGE_RUNNING)
+        return;
+    conclude(launch, LAUNCH_NO_START, "rank %d on %s ended while MPI started",
+             line->as.rank_ended.rank, line->as.rank_ended.host);
+    terminate(launch);
+}
+
 static void take_started(struct launch *launch, const struct control_line *line)
 {
     launch->result.was_started = true;
@@ -111,13 +133,7 @@ static void take_started(struct launch *launch, const struct control_line *line)
     char *log = run_directory_join(launch->options->dir, "logs/mpirun.log");
     mpirun_output_open_log(launch->output, log);
     free(log);
-    /* The process number means something only if it is one of ours. */
-    pid_t process = (pid_t)line->as.started.process_id;
-    if (launch->master_descriptor < 0 && is_this_host(line->as.started.host) &&
-        process_tree_contains(&launch->tree, process)) {
-        launch->master_process = process;
-        launch->master_descriptor = pidfd_open(process, 0);
-    }
+    take_master(launch, line->as.started.host, (pid_t)line->as.started.process_id);
 }
 
 static void take_progress(struct launch *launch, const struct status *progress)
@@ -163,7 +179,8 @@ static void take_end(struct launch *launch, const struct control_line *line)
 static void take_line(void *context, const struct control_line *line)
 {
     struct launch *launch = context;
-    if (launch->stage == STAGE_STARTING || launch->stage == STAGE_RUNNING)
+    bool is_of_start = line->kind == CONTROL_MPI_UP || line->kind == CONTROL_RANK_ENDED;
+    if (!is_of_start && (launch->stage == STAGE_STARTING || launch->stage == STAGE_RUNNING))
         enter(launch, STAGE_RUNNING, launch->options->options->silence_timeout_ns);
     switch (line->kind) {
     case CONTROL_STARTED:
@@ -177,6 +194,12 @@ static void take_line(void *context, const struct control_line *line)
         break;
     case CONTROL_END:
         take_end(launch, line);
+        break;
+    case CONTROL_MPI_UP:
+        take_master(launch, line->as.mpi_up.host, (pid_t)line->as.mpi_up.process_id);
+        break;
+    case CONTROL_RANK_ENDED:
+        take_rank_ended(launch, line);
         break;
     }
 }
@@ -286,9 +309,19 @@ static void follow_walltime(struct launch *launch)
 static void follow_master(struct launch *launch)
 {
     struct pollfd polled = {.fd = launch->master_descriptor, .events = POLLIN};
-    if (launch->stage != STAGE_RUNNING || launch->master_descriptor < 0 || poll(&polled, 1, 0) != 1)
+    if (launch->stage > STAGE_RUNNING || launch->master_descriptor < 0 || poll(&polled, 1, 0) != 1)
         return;
     enter(launch, STAGE_ENDING, LAST_WORDS_NS);
+}
+
+/* Here a rank's end is seen even if it had no time to say that it had begun. */
+static void follow_start(struct launch *launch)
+{
+    if (launch->is_mpi_up || launch->stage > STAGE_RUNNING ||
+        !start_watch_look(&launch->start, &launch->tree, launch->now_ns))
+        return;
+    conclude(launch, LAUNCH_NO_START, "a rank on this host ended while MPI started");
+    terminate(launch);
 }
 
 static void follow_mpirun(struct launch *launch)
@@ -334,8 +367,9 @@ static int poll_timeout_ms(const struct launch *launch)
     if (launch->stop_deadline_ns > launch->now_ns && launch->stop_deadline_ns < end_ns)
         end_ns = launch->stop_deadline_ns;
     uint64_t left_ns = end_ns > launch->now_ns ? end_ns - launch->now_ns : 0;
-    return left_ns < POLL_MS_MAX * SHEAF_NS_PER_MS ? (int)(left_ns / SHEAF_NS_PER_MS) + 1
-                                                   : POLL_MS_MAX;
+    int poll_ms_max = !launch->is_mpi_up ? POLL_MS_START : POLL_MS_MAX;
+    return left_ns < (uint64_t)poll_ms_max * SHEAF_NS_PER_MS ? (int)(left_ns / SHEAF_NS_PER_MS) + 1
+                                                             : poll_ms_max;
 }
 
 static void watch(struct launch *launch)
@@ -345,7 +379,7 @@ static void watch(struct launch *launch)
             {.fd = launch->streams[MPIRUN_STREAM_OUT], .events = POLLIN},
             {.fd = launch->streams[MPIRUN_STREAM_ERROR], .events = POLLIN},
             {.fd = launch->options->stop->descriptor, .events = POLLIN},
-            {.fd = launch->stage == STAGE_RUNNING ? launch->master_descriptor : -1,
+            {.fd = launch->stage <= STAGE_RUNNING ? launch->master_descriptor : -1,
              .events = POLLIN},
         };
         poll(polled, sizeof polled / sizeof *polled, poll_timeout_ms(launch));
@@ -354,6 +388,7 @@ static void watch(struct launch *launch)
         follow_stop_request(launch);
         follow_walltime(launch);
         follow_mpirun(launch);
+        follow_start(launch);
         follow_master(launch);
         follow_deadline(launch);
     }
@@ -422,6 +457,8 @@ int launch_run(const struct launch_options *options, struct launch_result *resul
     struct launch *launch = memory_allocate_zeroed(1, sizeof *launch);
     launch->options = options;
     launch->master_descriptor = -1;
+    launch->start.program = options->program;
+    launch->start.rank_count = options->rank_count;
     launch->output = mpirun_output_create(&(struct mpirun_output_events){take_line, show, launch},
                                           options->options->is_verbose);
     struct process_streams streams;
@@ -446,6 +483,7 @@ int launch_run(const struct launch_options *options, struct launch_result *resul
             close(launch->streams[i]);
     if (launch->master_descriptor >= 0)
         close(launch->master_descriptor);
+    start_watch_close(&launch->start);
 out:
     mpirun_output_destroy(launch->output);
     free(launch);

@@ -221,6 +221,17 @@ static void look_for_hosts(struct launcher *launcher)
     free(was_gone);
 }
 
+/* Of this host: when all ranks are here, and no word of the user's says how many. */
+static bool knows_rank_count(const struct launcher *launcher, const struct mpirun_layout *layout)
+{
+    static const char *const words[] = {"-n", "--n", "-np", "--np", "-c", "--app", "--hostfile"};
+    for (size_t i = 0; i < launcher->options->mpi_option_count; i++)
+        for (size_t j = 0; j < sizeof words / sizeof *words; j++)
+            if (strcmp(launcher->options->mpi_options[i], words[j]) == 0)
+                return false;
+    return layout->host_count <= 1 && launcher->hosts.count == 0;
+}
+
 static int launch_on(struct launcher *launcher, const char *host, struct launch_result *result,
                      struct sheaf_error *error)
 {
@@ -243,6 +254,8 @@ static int launch_on(struct launcher *launcher, const char *host, struct launch_
     struct launch_options options = {
         .options = launcher->options,
         .arguments = arguments,
+        .program = launcher->program,
+        .rank_count = knows_rank_count(launcher, &layout) ? layout.ranks : 0,
         .mark = &launcher->mark,
         .dir = launcher->dir,
         .job_name = launcher->job.name,
@@ -382,7 +395,8 @@ static int conclude(struct launcher *launcher, const struct launch_result *resul
     bool has_text = result->how == LAUNCH_ENDED && result->text[0] != '\0';
     /* The end of a run for some tasks tells more than that it has stopped. */
     bool is_selection = status == EXIT_STOPPED && launcher->options->only != NULL && has_text;
-    if (status != 0 && has_text && !is_selection)
+    /* Why there is no other start was told. */
+    if (status != 0 && has_text && !is_selection && !result->is_worth_restarting)
         say(launcher, "%s%s", status == EXIT_STOPPED ? "" : "error: ", result->text);
     if (status == 0 && result->has_output) {
         struct sheaf_error error;

@@ -85,6 +85,7 @@ void master_destroy(struct master *master)
     effect_queue_close(&master->effects);
     failure_log_destroy(master->failures);
     for (int i = 0; i < transport_rank_count(master->transport); i++) {
+        master_presence_close(&master->members[i]);
         topology_close(&master->members[i].topology);
         placement_close(&master->members[i].placement);
     }
@@ -119,7 +120,10 @@ static void on_fact(struct master *master, const struct fact *fact)
 {
     if (fact->kind == FACT_WORKER_LOST && fact->as.worker_lost.cause != CAUSE_STOPPED) {
         uint32_t rank = fact->as.worker_lost.worker;
-        master->anybody_was_lost = true;
+        /* Who has said goodbye is there, and waits for the end. */
+        const struct member *member = &master->members[rank];
+        master->anybody_was_lost |=
+            member->has_ended || (!member->is_returning && !member->has_left);
         transport_forget(master->transport, (int)rank);
     }
     if (fact->kind == FACT_RESULT_LOST && master->exporter != NULL)
@@ -220,7 +224,7 @@ static void send_pings(struct master *master)
     /* One that counts as lost hears it too, should it live: but nothing heaps up for the dead. Of a
      * master after the first one this is how workers know. */
     for (int i = 0; i < transport_rank_count(master->transport); i++)
-        if ((master->members[i].is_known || master->session > 1) &&
+        if ((master->members[i].is_known || master->members[i].has_left || master->session > 1) &&
             transport_backlog_bytes(master->transport, i) == 0)
             master_send(master, (uint32_t)i, &ping);
 }
@@ -254,6 +258,8 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
         return false;
     master->now_ns = now_ns;
     look_at_journal(master);
+    if (no_message_is_waiting)
+        master_presence_look(master);
     tick(master, no_message_is_waiting);
     look_for_stop(master);
     look_for_handover(master);

@@ -59,7 +59,6 @@ static void welcome(struct master *master, const struct effect *effect)
     message.as.welcome.lost_after_ns = master->options->lost_after_ns;
     message.as.welcome.window_bytes = window_bytes(master);
     message.as.welcome.has_merge = master->hooks.has_merge;
-    message.as.welcome.is_last = master->stage.number == master->stage.count;
     message.as.welcome.run_dir = run_dir;
     message.as.welcome.run_dir_size = strlen(run_dir);
     master_send(master, effect->worker, &message);
@@ -340,15 +339,24 @@ static bool publish(struct master *master)
     return true;
 }
 
-static int status_of_end(enum run_end end)
+/* The same command goes on from the results that are there. */
+static bool can_be_continued(const struct master *master)
+{
+    const struct state *state = scheduler_state(master->scheduler);
+    const struct fact_job_failed *failure = state_job_failure(state);
+    return failure != NULL && failure->work == 0 && state_done(state)->task_count > 0;
+}
+
+static int status_of_end(const struct master *master, enum run_end end)
 {
     switch (end) {
     case RUN_END_DONE:
         return 0;
-    case RUN_END_TASKS_FAILED:
     case RUN_END_JOB_FAILED:
+        return can_be_continued(master) ? 4 : 1;
     case RUN_END_MANY_FAILED:
     case RUN_END_UNOPENED:
+    case RUN_END_TASKS_FAILED:
         return 1;
     case RUN_END_STOPPED:
     case RUN_END_WALLTIME:
@@ -387,7 +395,7 @@ static bool perform(struct master *master, const struct effect *effect)
         master->is_over = true;
         master->is_worth_restarting = effect->end == RUN_END_NO_WORKERS;
         master->status = effect->end == RUN_END_SELECTED ? master_end_selection(master)
-                                                         : status_of_end(effect->end);
+                                                         : status_of_end(master, effect->end);
         return true;
     }
     return true;

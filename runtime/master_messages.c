@@ -76,14 +76,19 @@ static void on_useless_worker(struct master *master, uint32_t rank)
 static void on_hello(struct master *master, uint32_t rank, struct message *message)
 {
     struct member *member = &master->members[rank];
-    if (member->is_known)
+    if (member->is_known && !member->is_returning)
         return; /* it has answered a sign of this master that came before its WELCOME */
     uint32_t node = find_or_add_node(master, message->as.hello.topology.host);
+    topology_close(&member->topology);
+    placement_close(&member->placement);
+    member->is_returning = false;
     member->topology = message->as.hello.topology;
     message->as.hello.topology = (struct topology){0};
     member->process_id = message->as.hello.process_id;
     member->node = node;
     member->is_known = true;
+    if (is_master_host(&member->topology))
+        master_presence_watch(master, rank);
     placement_make(&member->topology, placement_request_of(master, &member->topology),
                    &member->placement);
     if (master->options->shows_placement)
@@ -159,13 +164,17 @@ static void on_failed(struct master *master, uint32_t rank, const struct message
 
 static void on_goodbye(struct master *master, uint32_t rank, const struct message *message)
 {
-    master_tell(master, CONTROL_ERROR, "worker %u cannot work: %.*s", rank,
-                (int)message->as.goodbye.text_size, message->as.goodbye.text);
+    struct member *member = &master->members[rank];
+    bool returns = message->as.goodbye.returns;
+    master_tell_goodbye(master, rank, message);
+    member->is_returning = returns;
+    member->has_left = !returns;
     struct input input = {.kind = INPUT_GOODBYE, .now_ns = master->now_ns};
     input.as.goodbye = (struct input_goodbye){
         .worker = rank,
         .incarnation = message->incarnation,
         .prepare_failed = message->as.goodbye.prepare_failed,
+        .returns = returns,
         .cause = message->as.goodbye.cause,
         .detail = message->as.goodbye.detail,
     };
@@ -237,7 +246,8 @@ static void on_message(struct master *master, uint32_t rank, struct message *mes
 void master_handle(struct master *master, int rank, struct message *message, size_t size,
                    uint64_t now_ns)
 {
-    bool is_first_word = message->kind == MESSAGE_HELLO && message->session == 0;
+    bool is_first_word = message->session == 0 &&
+                         (message->kind == MESSAGE_HELLO || message->kind == MESSAGE_GOODBYE);
     if (master->is_over || (message->session != master->session && !is_first_word))
         return; /* what was said to the master before this one counted then, or never */
     master->now_ns = now_ns;

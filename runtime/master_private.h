@@ -10,6 +10,7 @@
 #include "input_store.h"
 #include "journal.h"
 #include "master.h"
+#include "message.h"
 #include "publish.h"
 #include "run_directory.h"
 #include "walltime.h"
@@ -18,7 +19,11 @@
 
 /* What the master knows of a rank beside the scheduler's state. */
 struct member {
-    bool is_known; /* said HELLO */
+    bool is_known;          /* said HELLO */
+    bool is_returning;      /* said GOODBYE, and will say HELLO */
+    bool has_left;          /* said GOODBYE, and waits for the end */
+    bool has_ended;         /* its process has */
+    int process_descriptor; /* a pidfd; 0: it is not on this host */
     uint32_t node;
     uint32_t process_id;
     struct topology topology;
@@ -73,6 +78,7 @@ struct master {
     uint64_t next_status_ns;
     uint64_t next_stop_check_ns;
     uint64_t next_handover_check_ns;
+    uint64_t next_presence_ns;
     struct walltime walltime;
     uint64_t stop_deadline_ns; /* UINT64_MAX until a stop was asked for */
     uint64_t no_tick_before_ns;
@@ -81,6 +87,7 @@ struct master {
     bool was_finished;      /* by one of these, as it is now to be */
     struct failure_log *failures;
     uint64_t told_failures; /* how many failed attempts were told in full */
+    uint64_t told_goodbyes; /* likewise, goodbyes */
     bool is_over;
     bool anybody_was_lost;
     bool is_worth_restarting; /* other processes could go on where these cannot */
@@ -111,6 +118,13 @@ void master_describe_selection(const struct master *master, char *text, size_t s
 /* master_messages.c: tells workers how much of what they sent was taken in. While the journal is
  * behind nobody is told, and so nobody produces more. */
 void master_pay_credit(struct master *master);
+
+/* master_presence.c */
+/* From the worker's HELLO on. */
+void master_presence_watch(struct master *master, uint32_t rank);
+void master_presence_close(struct member *member);
+/* Loses those that have ended. Their messages are to be handled before. */
+void master_presence_look(struct master *master);
 
 /* master_export.c */
 int master_export_open(struct master *master, struct sheaf_error *error);
@@ -146,6 +160,7 @@ void master_outputs_end(struct master *master);
 /* master_report.c: facts and figures for people. */
 void master_tell(struct master *master, enum control_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void master_tell_goodbye(struct master *master, uint32_t rank, const struct message *goodbye);
 void master_tell_fact(struct master *master, const struct fact *fact);
 void master_tell_damage(struct master *master, const struct journal_damage *damage);
 void master_tell_start(struct master *master, bool is_new);

@@ -102,22 +102,60 @@ static void tell_worker_lost(struct master *master, const struct fact_worker_los
     const char *host = host_of(master, lost->worker);
     if (lost->cause == CAUSE_STOPPED) /* it is there, the run is not */
         return;
-    if (lost->cause == CAUSE_NODE_LOST)
+    if (master->members[lost->worker].has_ended)
+        master_tell(master, CONTROL_WARNING,
+                    "worker %u (%s) is lost: its process has ended; its tasks run elsewhere",
+                    lost->worker, host);
+    else if (lost->cause == CAUSE_NODE_LOST)
         master_tell(master, CONTROL_WARNING,
                     "worker %u is lost, and with it all others on %s: nothing was heard of the "
                     "node for %llu ms; its tasks run elsewhere",
                     lost->worker, host,
                     (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
-    else if (lost->cause == CAUSE_WORKER_LOST)
+    else if (lost->cause == CAUSE_WORKER_LOST) /* others have said goodbye */
         master_tell(master, CONTROL_WARNING,
                     "worker %u (%s) is lost: nothing was heard of it for %llu ms; its tasks run "
                     "elsewhere",
                     lost->worker, host,
                     (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
-    else
+}
+
+void master_tell_goodbye(struct master *master, uint32_t rank, const struct message *goodbye)
+{
+    char host[TOPOLOGY_HOST_BYTES + 4] = ""; /* who never said HELLO says it in the text */
+    if (master->members[rank].is_known)
+        snprintf(host, sizeof host, " (%s)", master->members[rank].topology.host);
+    if (master->told_goodbyes++ < FAILURES_TOLD_MAX)
+        master_tell(master, CONTROL_WARNING, "worker %u%s has %s: %.*s; %s", rank, host,
+                    goodbye->as.goodbye.returns ? "lost its spawner" : "left",
+                    (int)goodbye->as.goodbye.text_size, goodbye->as.goodbye.text,
+                    goodbye->as.goodbye.returns ? "it makes another, and what it ran runs again"
+                                                : "its tasks run elsewhere");
+    if (master->told_goodbyes == FAILURES_TOLD_MAX)
         master_tell(master, CONTROL_WARNING,
-                    "worker %u (%s) has left: its spawner %s; its tasks run elsewhere",
-                    lost->worker, host, cause_text(lost->cause));
+                    "what more workers leave, or lose their spawners, is not told");
+}
+
+static void tell_job_failed(struct master *master, const struct fact_job_failed *failed)
+{
+    char what[160];
+    char how[160];
+    bool has_results = state_done(scheduler_state(master->scheduler))->task_count > 0;
+    report_describe_cause(failed->cause, failed->detail, how, sizeof how);
+    if (failed->work == 0) {
+        master_tell(master, CONTROL_ERROR,
+                    "the job failed: prepare of %s %s, on every worker and in every attempt. Mend "
+                    "the cause: the same command then tries again%s",
+                    master->job.plugin_path != NULL ? master->job.plugin_path : "the commands", how,
+                    has_results ? ", and goes on from the results so far, which are kept" : "");
+        return;
+    }
+    report_describe_work(failed->work, failed->range, what, sizeof what);
+    master_tell(master, CONTROL_ERROR,
+                "the job failed: %s %s. Mend the cause: the same command with --retry-failed then "
+                "tries again%s; with --force as well if that changed the plug-in",
+                what, how,
+                has_results ? ", and goes on from the results so far, which are kept" : "");
 }
 
 static void tell_node_benched(struct master *master, const struct fact_node_benched *benched)
@@ -139,7 +177,6 @@ static void tell_node_readmitted(struct master *master,
 
 void master_tell_fact(struct master *master, const struct fact *fact)
 {
-    char text[160];
     switch (fact->kind) {
     case FACT_WORKER_JOINED:
         if (master->options->is_verbose)
@@ -158,14 +195,7 @@ void master_tell_fact(struct master *master, const struct fact *fact)
             tell_attempt_failed(master, &fact->as.attempt_failed);
         return;
     case FACT_JOB_FAILED:
-        report_describe_work(fact->as.job_failed.work, fact->as.job_failed.range, text,
-                             sizeof text);
-        char how[160];
-        report_describe_cause(fact->as.job_failed.cause, fact->as.job_failed.detail, how,
-                              sizeof how);
-        master_tell(master, CONTROL_ERROR,
-                    "the job failed: %s %s. Mend the plug-in and start anew with --fresh", text,
-                    how);
+        tell_job_failed(master, &fact->as.job_failed);
         return;
     case FACT_NODE_BENCHED:
         tell_node_benched(master, &fact->as.node_benched);

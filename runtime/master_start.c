@@ -76,6 +76,7 @@ static struct scheduler_config scheduler_config_of(const struct master *master)
     if (limits->range_count_max > 0)
         config.range_count_max = limits->range_count_max;
     config.lost_after_ns = master->options->lost_after_ns;
+    config.no_workers_ns = master->options->workers_timeout_ns;
     int rank_count = transport_rank_count(master->transport);
     config.worker_count = rank_count > 1 ? (uint32_t)rank_count - 1 : 1; /* the master may be it */
     config.end_ns = master->walltime.tasks_end_ns;

@@ -89,6 +89,7 @@ static void decode_failed(struct byte_reader *reader, struct message *message)
 static void encode_goodbye(const struct message *message, struct byte_writer *writer)
 {
     byte_writer_put_u8(writer, message->as.goodbye.prepare_failed);
+    byte_writer_put_u8(writer, message->as.goodbye.returns);
     byte_writer_put_u8(writer, (uint8_t)message->as.goodbye.cause);
     byte_writer_put_u32(writer, (uint32_t)message->as.goodbye.detail);
     byte_writer_put_blob(writer, message->as.goodbye.text, message->as.goodbye.text_size);
@@ -97,6 +98,7 @@ static void encode_goodbye(const struct message *message, struct byte_writer *wr
 static void decode_goodbye(struct byte_reader *reader, struct message *message)
 {
     message->as.goodbye.prepare_failed = byte_reader_get_bool(reader);
+    message->as.goodbye.returns = byte_reader_get_bool(reader);
     message->as.goodbye.cause = coding_get_cause(reader);
     message->as.goodbye.detail = (int32_t)byte_reader_get_u32(reader);
     message->as.goodbye.text =
@@ -112,7 +114,6 @@ static void encode_welcome(const struct message *message, struct byte_writer *wr
     byte_writer_put_u64(writer, message->as.welcome.lost_after_ns);
     byte_writer_put_u64(writer, message->as.welcome.window_bytes);
     byte_writer_put_u8(writer, message->as.welcome.has_merge);
-    byte_writer_put_u8(writer, message->as.welcome.is_last);
     byte_writer_put_blob(writer, message->as.welcome.run_dir, message->as.welcome.run_dir_size);
     job_encode(&message->as.welcome.job, writer);
 }
@@ -132,7 +133,6 @@ static void decode_welcome(struct byte_reader *reader, struct message *message)
     message->as.welcome.lost_after_ns = byte_reader_get_u64(reader);
     message->as.welcome.window_bytes = byte_reader_get_u64(reader);
     message->as.welcome.has_merge = byte_reader_get_bool(reader);
-    message->as.welcome.is_last = byte_reader_get_bool(reader);
     message->as.welcome.run_dir =
         (const char *)byte_reader_get_blob(reader, &message->as.welcome.run_dir_size);
     if (!reader->failed && job_decode(reader, &message->as.welcome.job, NULL) < 0)

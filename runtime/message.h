@@ -75,6 +75,7 @@ struct message {
         } tasks;
         struct {
             bool prepare_failed;
+            bool returns; /* HELLO follows: its spawner has died, and it makes another */
             enum cause cause;
             int32_t detail;
             const char *text;
@@ -86,7 +87,6 @@ struct message {
             uint64_t lost_after_ns;
             uint64_t window_bytes; /* result bytes a worker may have under way */
             bool has_merge;
-            bool is_last;        /* no other session follows */
             const char *run_dir; /* not NUL-terminated */
             size_t run_dir_size;
         } welcome;

@@ -90,6 +90,11 @@ int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *err
     int code = mpirun_read_version(text, &found, error);
     if (code == 0)
         *mpirun = found;
+    else if (inquiry.exit_status > INQUIRY_KILLED)
+        return sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                               "`%s --version` ended with status %d, %d times: somebody kills it, "
+                               "or it does not work here: try it by hand",
+                               found.path, inquiry.exit_status, inquiry.attempts);
     return code;
 }
 

@@ -69,7 +69,7 @@ void mpirun_output_note(struct mpirun_output *output, const char *format, ...)
 static void take_line(void *context, const struct control_line *line)
 {
     struct mpirun_output *output = context;
-    output->is_master_heard = true;
+    output->is_master_heard |= line->kind != CONTROL_MPI_UP && line->kind != CONTROL_RANK_ENDED;
     switch (line->kind) {
     case CONTROL_STARTED:
         mpirun_output_note(output, "master started: run %" PRIu64 ", process %" PRId64 " on %s",
@@ -82,6 +82,13 @@ static void take_line(void *context, const struct control_line *line)
     case CONTROL_END:
         mpirun_output_note(output, "end with status %d%s%s", line->as.end.exit_status,
                            line->as.end.text[0] != '\0' ? ": " : "", line->as.end.text);
+        break;
+    case CONTROL_MPI_UP:
+        mpirun_output_note(output, "MPI has started");
+        break;
+    case CONTROL_RANK_ENDED:
+        mpirun_output_note(output, "rank %d on %s ended before MPI had started",
+                           line->as.rank_ended.rank, line->as.rank_ended.host);
         break;
     case CONTROL_PROGRESS:
         break;

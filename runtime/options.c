@@ -137,6 +137,9 @@ static const struct option_entry option_table[] = {
            AT(checkpoint_ns), 1, TIME_MAX),
     OPTION(DURATION, 0, "lost-after", "TIME", "silence that makes a worker lost (5s)",
            AT(lost_after_ns), 1, TIME_MAX),
+    OPTION(DURATION, 0, "workers-timeout", "TIME",
+           "without any worker, until all is started anew (30s)", AT(workers_timeout_ns), 1,
+           TIME_MAX),
     OPTION(COUNT_32, 0, "restarts", "N", "restarts in a row without new results (10)",
            AT(restarts_max), 0, 1000000),
     OPTION(DURATION, 0, "grace", "TIME", "for running tasks to end when stopped (10s)",
@@ -357,6 +360,7 @@ int options_parse(int argc, char **argv, struct run_options *options, struct she
     struct run_options parsed = {
         .checkpoint_ns = SHEAF_NS_PER_S,
         .lost_after_ns = 5 * SHEAF_NS_PER_S,
+        .workers_timeout_ns = 30 * SHEAF_NS_PER_S,
         .grace_ns = 10 * SHEAF_NS_PER_S,
         .start_timeout_ns = 60 * SHEAF_NS_PER_S,
         .silence_timeout_ns = 30 * SHEAF_NS_PER_S,

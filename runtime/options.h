@@ -33,8 +33,9 @@ struct run_options {
     struct job_resources resources; /* of a task; 0 = as the job says */
     uint64_t checkpoint_ns;
     uint64_t lost_after_ns;
-    uint64_t grace_ns;    /* for running tasks when asked to stop */
-    uint64_t walltime_ns; /* from the start; 0 = as the batch system says */
+    uint64_t workers_timeout_ns; /* without any worker */
+    uint64_t grace_ns;           /* for running tasks when asked to stop */
+    uint64_t walltime_ns;        /* from the start; 0 = as the batch system says */
     bool is_fresh;
     bool is_forced;
     bool retries_failed;    /* what failed for good is tried again */

@@ -28,7 +28,7 @@ pid_t process_parent(pid_t process)
     return parent;
 }
 
-void process_children_find(void (*found)(void *context, pid_t child), void *context)
+void process_find_all(void (*found)(void *context, pid_t process, pid_t parent), void *context)
 {
     DIR *processes = opendir("/proc");
     if (processes == NULL)
@@ -37,8 +37,27 @@ void process_children_find(void (*found)(void *context, pid_t child), void *cont
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         pid_t process = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (process_parent(process) == getpid())
-            found(context, process);
+        pid_t parent = process_parent(process);
+        if (parent > 0)
+            found(context, process, parent);
     }
     closedir(processes);
+}
+
+struct child_search {
+    void (*found)(void *context, pid_t child);
+    void *context;
+};
+
+static void find_child(void *context, pid_t process, pid_t parent)
+{
+    const struct child_search *search = context;
+    if (parent == getpid())
+        search->found(search->context, process);
+}
+
+void process_children_find(void (*found)(void *context, pid_t child), void *context)
+{
+    struct child_search search = {found, context};
+    process_find_all(find_child, &search);
 }

@@ -6,6 +6,8 @@
 
 /* Calls `found` for each child of this process. */
 void process_children_find(void (*found)(void *context, pid_t child), void *context);
+/* Calls `found` for each process that this one can see, but those without a parent. */
+void process_find_all(void (*found)(void *context, pid_t process, pid_t parent), void *context);
 /* The parent of a process; 0 when it has gone. */
 pid_t process_parent(pid_t process);
 

@@ -5,6 +5,7 @@
 #include "idling.h"
 #include "master.h"
 #include "publish.h"
+#include "rank_witness.h"
 #include "rank_worker.h"
 #include "session.h"
 #include "stage_run.h"
@@ -37,6 +38,8 @@ struct rank {
     struct master *master;      /* NULL on other ranks than 0 */
     struct stage_run *stages;   /* NULL when the job is one, and on other ranks than 0 */
     struct rank_worker *worker; /* NULL on rank 0 of several */
+    bool has_worker;
+    const char *worker_failure; /* why it cannot work, or NULL; borrowed */
     pid_t parent;
     uint64_t next_parent_check_ns;
     struct idling idling;
@@ -61,6 +64,15 @@ static void tell_end_without_begin(const struct run_options *options, int code)
     line.as.end.is_worth_restarting = options->is_restart && code == SHEAF_ERROR_IN_USE;
     if (line.as.end.is_worth_restarting)
         snprintf(line.as.end.text, sizeof line.as.end.text, "an earlier master has not left yet");
+    if (options->is_under_launcher)
+        control_write(STDERR_FILENO, &line, END_PATIENCE_MS);
+}
+
+static void tell_mpi_up(const struct run_options *options)
+{
+    struct control_line line = {.kind = CONTROL_MPI_UP};
+    line.as.mpi_up.process_id = getpid();
+    gethostname(line.as.mpi_up.host, sizeof line.as.mpi_up.host - 1);
     if (options->is_under_launcher)
         control_write(STDERR_FILENO, &line, END_PATIENCE_MS);
 }
@@ -310,11 +322,12 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
     code = load_code;
     if (is_master && code == 0)
         code = begin_master(rank, job, error);
-    if (rank->spawner != NULL && (!is_master || code == 0)) {
+    if (rank->has_worker && (!is_master || code == 0)) {
         struct rank_worker_options options = {.transport = rank->transport,
                                               .spawner = rank->spawner,
                                               .topology = &rank->topology,
-                                              .master_rank = MASTER_RANK};
+                                              .master_rank = MASTER_RANK,
+                                              .failure = rank->worker_failure};
         rank->worker = rank_worker_create(&options, clock_monotonic_ns());
     }
     idling_init(&rank->idling, clock_monotonic_ns());
@@ -330,26 +343,50 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
     return status;
 }
 
+/* The master has not heard yet where this rank is. */
+static const char *name_host(char *text, size_t size, const struct sheaf_error *error)
+{
+    char host[STATUS_HOST_BYTES] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(text, size, "on %s: %s", host, error->text);
+    return text;
+}
+
+/* The spawner, another in reserve, and what this host has. */
+static int prepare_worker(struct rank *rank, struct sheaf_error *error)
+{
+    int code = spawner_start(&rank->spawner, error);
+    if (code == 0)
+        code = spawner_reserve_successor(rank->spawner, error);
+    if (code == 0)
+        code = topology_discover(&rank->topology, error);
+    return code;
+}
+
 int rank_main(const struct run_options *options)
 {
     struct session_environment environment = session_environment_read();
     struct rank rank = {.options = options, .parent = getppid()};
     struct sheaf_error error = {0};
+    struct sheaf_error worker_error;
+    char failure[SHEAF_ERROR_TEXT_BYTES + STATUS_HOST_BYTES] = "";
+    struct sheaf_error mpi_error;
     struct master_job job = {0};
-    bool has_worker = environment.rank != MASTER_RANK || environment.rank_count == 1;
+    pid_t witness = options->is_under_launcher ? rank_witness_start(environment.rank) : 0;
     /* Both fork, which must happen before MPI starts. What fails is told after it: a rank that
      * leaves while MPI starts would hang the others. */
     int load_code = environment.rank == MASTER_RANK ? master_job_load(options, &job, &error) : 0;
-    int code = 0;
-    if (has_worker && load_code == 0)
-        code = spawner_start(&rank.spawner, &error);
-    if (code == 0 && has_worker && load_code == 0)
-        code = topology_discover(&rank.topology, &error);
-    if (code == 0)
-        code = session_open(&error);
+    rank.has_worker =
+        load_code == 0 && (environment.rank != MASTER_RANK || environment.rank_count == 1);
+    if (rank.has_worker && prepare_worker(&rank, &worker_error) < 0)
+        rank.worker_failure = name_host(failure, sizeof failure, &worker_error);
+    int code = session_open(&mpi_error);
     if (code < 0) {
-        tell_error(options, &error);
-        return sheaf_error_exit_status(code);
+        tell_error(options, &mpi_error);
+        return sheaf_error_exit_status(code); /* which the witness tells */
     }
+    rank_witness_end(witness);
+    if (environment.rank == MASTER_RANK)
+        tell_mpi_up(options);
     return run(&rank, &job, load_code, &error);
 }

@@ -15,7 +15,16 @@ enum {
     /* The master counts as gone after this many times the span after which it would count a worker
      * as lost: a master that is merely slow must not lose its workers. */
     MASTER_PATIENCE_FACTOR = 6,
+    /* Attempts to prepare, where the job does not say. */
+    ATTEMPTS_DEFAULT = 3,
+    /* Spawners in a row that somebody kills, without a result in between: then the worker leaves.
+     */
+    SPAWNERS_LOST_MAX = 5,
 };
+
+/* From the loss of a spawner to the next one; doubles with each. */
+#define RETURN_DELAY_NS     ((uint64_t)100 * 1000 * 1000)
+#define RETURN_DELAY_NS_MAX ((uint64_t)400 * 1000 * 1000)
 
 #define HEARTBEAT_NS_MAX      ((uint64_t)500 * 1000 * 1000)
 /* A longer gap between two polls means that the process was stopped or starved. */
@@ -43,9 +52,14 @@ struct rank_worker {
     int master_rank;
     uint64_t incarnation; /* 0 before WELCOME */
     struct slot_set *slots;
-    bool is_ready; /* prepare succeeded, and the spawner lives */
-    bool was_ready;
-    bool is_retired; /* prepare failed: orders are refused */
+    bool is_ready;   /* prepare succeeded, and the spawner lives */
+    bool is_retired; /* it can prepare no more: orders are refused */
+    uint32_t attempts_max;
+    uint32_t crashes_max;
+    uint32_t prepare_failures; /* in a row */
+    uint32_t spawners_lost;    /* in a row, through no fault of prepare */
+    uint64_t return_ns;  /* then another spawner takes the place of one that died; 0: none has */
+    const char *failure; /* why it never could work; NULL: it could */
     struct running_order *running;
     TAILQ_HEAD(, queued_order) queue;
     uint64_t window_bytes;
@@ -78,22 +92,6 @@ static void say_hello(struct rank_worker *worker)
     send_to_master(worker, &hello);
 }
 
-struct rank_worker *rank_worker_create(const struct rank_worker_options *options, uint64_t now_ns)
-{
-    struct rank_worker *worker = memory_allocate_zeroed(1, sizeof *worker);
-    worker->transport = options->transport;
-    worker->spawner = options->spawner;
-    worker->master_rank = options->master_rank;
-    worker->lost_after_ns = LOST_AFTER_NS_DEFAULT;
-    worker->master_heard_ns = now_ns;
-    worker->last_poll_ns = now_ns;
-    worker->topology = options->topology;
-    worker->next_heartbeat_ns = UINT64_MAX;
-    TAILQ_INIT(&worker->queue);
-    say_hello(worker);
-    return worker;
-}
-
 static void drop_queued(struct rank_worker *worker, struct queued_order *queued)
 {
     TAILQ_REMOVE(&worker->queue, queued, entry);
@@ -107,6 +105,45 @@ static void drop_queue(struct rank_worker *worker)
         drop_queued(worker, TAILQ_FIRST(&worker->queue));
 }
 
+/* Leaves: for good, or to return with another spawner. */
+static void say_goodbye(struct rank_worker *worker, struct message *goodbye, const char *text)
+{
+    goodbye->kind = MESSAGE_GOODBYE;
+    goodbye->as.goodbye.text = text;
+    goodbye->as.goodbye.text_size = strlen(text);
+    send_to_master(worker, goodbye);
+    worker->is_retired = !goodbye->as.goodbye.returns;
+    worker->is_ready = false;
+    drop_queue(worker);
+}
+
+/* For a reason that has nothing to do with the job. */
+static void leave(struct rank_worker *worker, const char *text)
+{
+    struct message goodbye = {.as.goodbye.cause = CAUSE_EXIT};
+    say_goodbye(worker, &goodbye, text);
+}
+
+struct rank_worker *rank_worker_create(const struct rank_worker_options *options, uint64_t now_ns)
+{
+    struct rank_worker *worker = memory_allocate_zeroed(1, sizeof *worker);
+    worker->transport = options->transport;
+    worker->spawner = options->spawner;
+    worker->master_rank = options->master_rank;
+    worker->lost_after_ns = LOST_AFTER_NS_DEFAULT;
+    worker->master_heard_ns = now_ns;
+    worker->last_poll_ns = now_ns;
+    worker->topology = options->topology;
+    worker->next_heartbeat_ns = UINT64_MAX;
+    worker->failure = options->failure;
+    TAILQ_INIT(&worker->queue);
+    if (worker->failure != NULL)
+        leave(worker, worker->failure);
+    else
+        say_hello(worker);
+    return worker;
+}
+
 void rank_worker_destroy(struct rank_worker *worker)
 {
     if (worker == NULL)
@@ -117,21 +154,6 @@ void rank_worker_destroy(struct rank_worker *worker)
     free(worker);
 }
 
-static void say_goodbye(struct rank_worker *worker, enum cause cause, int32_t detail,
-                        const char *text)
-{
-    struct message goodbye = {.kind = MESSAGE_GOODBYE};
-    goodbye.as.goodbye.prepare_failed = !worker->was_ready;
-    goodbye.as.goodbye.cause = cause;
-    goodbye.as.goodbye.detail = detail;
-    goodbye.as.goodbye.text = text;
-    goodbye.as.goodbye.text_size = strlen(text);
-    send_to_master(worker, &goodbye);
-    worker->is_retired = true;
-    worker->is_ready = false;
-    drop_queue(worker);
-}
-
 /* The first WELCOME brings the job. A later one says that this worker was believed lost and is
  * admitted again: the master has given its queued orders to others, and has thrown away what it had
  * to say: credits too, which would be waited for in vain. */
@@ -139,16 +161,19 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
 {
     drop_queue(worker);
     worker->unacknowledged_bytes = 0;
-    if (worker->slots != NULL || worker->is_retired)
+    if (worker->slots != NULL || worker->is_retired || worker->return_ns != 0)
         return;
     struct sheaf_error error;
-    if (!message->as.welcome.is_last && spawner_order_successor(worker->spawner, &error) < 0) {
-        say_goodbye(worker, CAUSE_EXIT, 0, error.text);
+    if (spawner_order_successor(worker->spawner, &error) < 0) {
+        leave(worker, error.text);
         return;
     }
     worker->incarnation = message->incarnation;
     worker->lost_after_ns = message->as.welcome.lost_after_ns;
     worker->window_bytes = message->as.welcome.window_bytes;
+    const struct job_limits *limits = &message->as.welcome.job.limits;
+    worker->attempts_max = limits->attempts_max > 0 ? limits->attempts_max : ATTEMPTS_DEFAULT;
+    worker->crashes_max = limits->crashes_max > 0 ? limits->crashes_max : ATTEMPTS_DEFAULT;
     worker->next_heartbeat_ns = now_ns;
     const struct placement *placement = &message->as.welcome.placement;
     worker->running = memory_allocate_zeroed(placement->slot_count, sizeof *worker->running);
@@ -163,7 +188,7 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
         .run_dir = run_dir,
     };
     if (slot_set_create(worker->spawner, &options, &worker->slots, &error) < 0)
-        say_goodbye(worker, CAUSE_EXIT, 0, error.text);
+        leave(worker, error.text);
     free(run_dir);
 }
 
@@ -268,6 +293,27 @@ static void on_end(struct rank_worker *worker, bool is_clean, int status)
     worker->status = status;
 }
 
+static void drop_work(struct rank_worker *worker)
+{
+    drop_queue(worker);
+    slot_set_destroy(worker->slots);
+    worker->slots = NULL;
+    free(worker->running);
+    worker->running = NULL;
+    worker->unacknowledged_bytes = 0;
+    worker->is_ready = false;
+}
+
+/* What was there of user code ends; another spawner begins anew. */
+static void renew(struct rank_worker *worker)
+{
+    worker->return_ns = 0;
+    if (spawner_renew(worker->spawner))
+        say_hello(worker);
+    else
+        leave(worker, "its spawner has gone, and the one in reserve");
+}
+
 /* Another master goes on, with the next stage of the job: what belonged to the one before is void,
  * and its user code ends here. A worker that has been told of no master yet has said HELLO to
  * whichever is there; only to the first one for certain. */
@@ -277,17 +323,16 @@ static void enter_session(struct rank_worker *worker, uint32_t session)
     worker->session = session;
     if (is_expected)
         return;
-    bool was_used = worker->slots != NULL || worker->is_retired;
-    drop_queue(worker);
-    slot_set_destroy(worker->slots);
-    worker->slots = NULL;
-    free(worker->running);
-    worker->running = NULL;
+    bool was_used = worker->slots != NULL || worker->is_retired || worker->return_ns != 0;
+    drop_work(worker);
     worker->incarnation = 0;
-    worker->unacknowledged_bytes = 0;
-    worker->is_ready = worker->was_ready = worker->is_retired = false;
-    if (was_used && !spawner_renew(worker->spawner))
-        say_goodbye(worker, CAUSE_EXIT, 0, "its spawner has gone");
+    worker->is_retired = false;
+    worker->return_ns = 0;
+    worker->prepare_failures = worker->spawners_lost = 0;
+    if (worker->failure != NULL)
+        leave(worker, worker->failure);
+    else if (was_used)
+        renew(worker);
     else
         say_hello(worker);
 }
@@ -381,17 +426,45 @@ static void on_slot_done(struct rank_worker *worker, const struct slot_event *ev
     report.as.report.payload_size = event->body_size;
     worker->unacknowledged_bytes += send_to_master(worker, &report);
     running->is_busy = false;
+    worker->spawners_lost = 0;
 }
 
-static void on_slot_event(struct rank_worker *worker, const struct slot_event *event)
+/* A prepare that fails has attempts, like a task. Who is killed by others costs none of them; but
+ * if that goes on without an end, a new start of everything is better. */
+static void on_spawner_failed(struct rank_worker *worker, const struct slot_event *event,
+                              uint64_t now_ns)
+{
+    bool is_prepare_failure = !worker->is_ready && !event->is_foreign;
+    uint32_t *count = is_prepare_failure ? &worker->prepare_failures : &worker->spawners_lost;
+    uint32_t count_max = is_prepare_failure ? worker->attempts_max : SPAWNERS_LOST_MAX;
+    if (is_prepare_failure && event->is_crash && worker->crashes_max < count_max)
+        count_max = worker->crashes_max;
+    (*count)++;
+    bool is_last = *count >= count_max || event->cause == CAUSE_LIMIT;
+    struct message goodbye = {.as.goodbye.cause = event->cause,
+                              .as.goodbye.detail = event->detail,
+                              .as.goodbye.prepare_failed = is_prepare_failure && is_last,
+                              .as.goodbye.returns = !is_last};
+    say_goodbye(worker, &goodbye, event->text);
+    if (is_last)
+        return;
+    drop_work(worker);
+    uint64_t delay_ns = RETURN_DELAY_NS;
+    for (uint32_t i = 1; i < *count && delay_ns < RETURN_DELAY_NS_MAX; i++)
+        delay_ns *= 2;
+    worker->return_ns = now_ns + delay_ns;
+}
+
+static void on_slot_event(struct rank_worker *worker, const struct slot_event *event,
+                          uint64_t now_ns)
 {
     switch (event->kind) {
     case SLOT_EVENT_READY:
         worker->is_ready = true;
-        worker->was_ready = true;
+        worker->prepare_failures = 0;
         return;
     case SLOT_EVENT_PREPARE_FAILED:
-        say_goodbye(worker, event->cause, event->detail, event->text);
+        on_spawner_failed(worker, event, now_ns);
         return;
     case SLOT_EVENT_FAILED:
         on_slot_failed(worker, event);
@@ -462,6 +535,10 @@ static void keep_contact(struct rank_worker *worker, uint64_t now_ns)
 bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns)
 {
     keep_contact(worker, now_ns);
+    if (worker->return_ns != 0 && now_ns >= worker->return_ns) {
+        renew(worker);
+        return true;
+    }
     if (worker->slots == NULL || worker->is_retired || !may_produce(worker))
         return false;
     bool did_something = false;
@@ -469,9 +546,9 @@ bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns)
     for (int i = 0; i < EVENTS_PER_POLL && may_produce(worker); i++) {
         if (slot_set_poll(worker->slots, now_ns, &event) == 0)
             break;
-        on_slot_event(worker, &event);
+        on_slot_event(worker, &event, now_ns);
         did_something = true;
-        if (worker->is_retired)
+        if (worker->is_retired || worker->slots == NULL)
             return true;
     }
     if (worker->is_ready && start_orders(worker))

@@ -15,9 +15,10 @@ struct rank_worker_options {
     struct spawner *spawner;         /* kept */
     const struct topology *topology; /* kept */
     int master_rank;
+    const char *failure; /* kept: why it cannot work, then without spawner; NULL: it can */
 };
 
-/* Says HELLO to the master. */
+/* Says HELLO to the master, or GOODBYE. */
 struct rank_worker *rank_worker_create(const struct rank_worker_options *options, uint64_t now_ns);
 void rank_worker_destroy(struct rank_worker *worker);
 

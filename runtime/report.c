@@ -204,6 +204,12 @@ static bool find_suspect(const struct report *report, uint64_t *task)
     return false;
 }
 
+static bool is_unprepared(const struct report *report)
+{
+    const struct fact_job_failed *failure = state_job_failure(report->state);
+    return failure != NULL && failure->work == 0;
+}
+
 size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTES])
 {
     enum phase phase = state_phase(report->state);
@@ -222,7 +228,9 @@ size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTE
                            (phase == PHASE_FINISHED && state_failed_task_count(report->state) > 0);
     if (has_ended_badly && count < REPORT_ADVICE_MAX)
         snprintf(advice[count++], REPORT_TEXT_BYTES,
-                 "the job is over: when its cause is mended, the same command with --retry-failed "
-                 "goes on with what failed");
+                 is_unprepared(report)
+                     ? "prepare failed: when its cause is mended, the same command goes on"
+                     : "the job is over: when its cause is mended, the same command with "
+                       "--retry-failed goes on with what failed");
     return count;
 }

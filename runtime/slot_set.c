@@ -226,6 +226,7 @@ static void fill_failure(const struct slot_set *set, int status, struct slot_eve
             (struct slot_failure_limits){set->group.timeout_ns, set->group.memory_bytes});
     } else {
         event->is_crash = true;
+        event->is_foreign = slot_failure_is_foreign(status);
         slot_failure_of_status(event, prefix, status);
     }
 }

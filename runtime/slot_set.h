@@ -20,8 +20,11 @@ int spawner_start(struct spawner **spawner, struct sheaf_error *error);
 /* Ends it, and with it all executors and their process groups; waits for that, at most for some
  * seconds. Idle executors of a destroyed set have half a second to close. Destroy the set first. */
 void spawner_stop(struct spawner *spawner);
-/* A spawner prepares for one job. Before slot_set_create: has it make another one, for a job that
- * follows, while it is still as it was before MPI started. */
+/* A spawner prepares for one job. Another one is kept for the job that follows, or for when this
+ * one dies. Before MPI starts, and at most once: forks it. */
+int spawner_reserve_successor(struct spawner *spawner, struct sheaf_error *error);
+/* Before slot_set_create: has the spawner make it, if there is none, while it is still as it was
+ * before MPI started. */
 int spawner_order_successor(struct spawner *spawner, struct sheaf_error *error);
 /* Ends it as spawner_stop does, and goes on with the successor. False when there is none, or none
  * that answers: the spawner is of no more use then. */
@@ -107,6 +110,7 @@ struct slot_event {
     bool is_crash;
     bool is_for_good; /* FAILED: another attempt would fail, too */
     bool is_open;     /* FAILED: it was the executor's open */
+    bool is_foreign; /* PREPARE_FAILED: by a signal as somebody else sends it, and no bug raises */
     char text[FACT_TEXT_BYTES_MAX];
     struct executor_log_span log_span; /* FAILED: what the executor wrote meanwhile ... */
     uint32_t log_size;                 /* ... and the last lines of it, where they were read */

@@ -116,6 +116,28 @@ static void hold_standard_descriptors(void)
         close(null);
 }
 
+/* Never returns in the child. Owns `far`, the spawner's end of its socket. */
+static int fork_process(const struct spawner *spawner, int far, bool is_successor,
+                        struct sheaf_error *error)
+{
+    const struct spawner_main_options options = {.socket = far,
+                                                 .wake = spawner->wake,
+                                                 .shared = spawner->shared,
+                                                 .rank_process = getpid(),
+                                                 .is_successor = is_successor};
+    fflush(NULL); /* or both processes would write what is buffered */
+    pid_t process = fork();
+    if (process == 0)
+        spawner_main(&options);
+    int code = process;
+    if (process < 0)
+        code =
+            sheaf_error_set(error, SHEAF_ERROR_PROCESS,
+                            "cannot start the spawner: %s: look at `ulimit -u`", strerror(errno));
+    close(far);
+    return code;
+}
+
 int spawner_start(struct spawner **spawner, struct sheaf_error *error)
 {
     hold_standard_descriptors();
@@ -127,19 +149,10 @@ int spawner_start(struct spawner **spawner, struct sheaf_error *error)
     int code = open_channels(started, &far, error);
     if (code != 0)
         goto close;
-    const struct spawner_main_options options = {
-        .socket = far, .wake = started->wake, .shared = started->shared, .rank_process = getpid()};
-    fflush(NULL); /* or both processes would write what is buffered */
-    started->process = fork();
-    if (started->process == 0)
-        spawner_main(&options);
-    close(far);
-    if (started->process < 0) {
-        code =
-            sheaf_error_set(error, SHEAF_ERROR_PROCESS,
-                            "cannot start the spawner: %s: look at `ulimit -u`", strerror(errno));
+    code = fork_process(started, far, false, error);
+    if (code < 0)
         goto close;
-    }
+    started->process = code;
     *spawner = started;
     return 0;
 close:
@@ -293,10 +306,36 @@ static void end_process(struct spawner *spawner)
     }
 }
 
+int spawner_reserve_successor(struct spawner *spawner, struct sheaf_error *error)
+{
+    int far = -1;
+    int code = open_socket(&spawner->successor_socket, &far, error);
+    if (code == 0)
+        code = fork_process(spawner, far, true, error);
+    return code < 0 ? code : 0;
+}
+
+/* One that has died is collected, and forgotten. */
+static bool has_successor(struct spawner *spawner)
+{
+    struct pollfd polled = {.fd = spawner->successor_socket, .events = POLLIN};
+    struct spawner_event event;
+    if (spawner->successor_socket < 0)
+        return false;
+    if (poll(&polled, 1, 0) < 1 || (polled.revents & POLLHUP) == 0)
+        return true;
+    if (recv(spawner->successor_socket, &event, sizeof event, MSG_DONTWAIT) ==
+        (ssize_t)sizeof event)
+        waitpid(event.process, NULL, WNOHANG);
+    close(spawner->successor_socket);
+    spawner->successor_socket = -1;
+    return false;
+}
+
 int spawner_order_successor(struct spawner *spawner, struct sheaf_error *error)
 {
     CHECK(!spawner->is_preparing);
-    if (spawner->successor_socket >= 0)
+    if (has_successor(spawner))
         return 0;
     const struct spawner_command succeed = {.kind = SPAWNER_SUCCEED};
     int far = -1;
@@ -311,7 +350,7 @@ static bool adopt_successor(struct spawner *spawner)
 {
     struct spawner_event event;
     struct pollfd polled = {.fd = spawner->successor_socket, .events = POLLIN};
-    if (spawner->successor_socket < 0 || poll(&polled, 1, SUCCESSOR_WAIT_MS) != 1 ||
+    if (!has_successor(spawner) || poll(&polled, 1, SUCCESSOR_WAIT_MS) != 1 ||
         recv(spawner->successor_socket, &event, sizeof event, MSG_DONTWAIT) !=
             (ssize_t)sizeof event ||
         event.kind != SPAWNER_SUCCEEDED)

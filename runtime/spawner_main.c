@@ -243,10 +243,8 @@ static void handle_succeed(const struct spawner_process *spawner, int socket)
     long process = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
     if (process == 0) {
         struct spawner_main_options options = spawner->options;
-        const struct spawner_event event = {.kind = SPAWNER_SUCCEEDED, .process = getpid()};
         options.socket = socket;
-        if (send(socket, &event, sizeof event, MSG_NOSIGNAL) != (ssize_t)sizeof event)
-            _exit(EXIT_SETUP_FAILED);
+        options.is_successor = true;
         spawner_main(&options);
     }
     close(socket); /* if there is no successor the rank finds this one's end closed */
@@ -540,12 +538,21 @@ static void watch_logs(struct spawner_process *spawner)
     limit_logs(spawner);
 }
 
+static void announce(const struct spawner_process *spawner)
+{
+    const struct spawner_event event = {.kind = SPAWNER_SUCCEEDED, .process = spawner->process};
+    if (send(spawner->options.socket, &event, sizeof event, MSG_NOSIGNAL) != (ssize_t)sizeof event)
+        _exit(EXIT_SETUP_FAILED);
+}
+
 _Noreturn void spawner_main(const struct spawner_main_options *options)
 {
     struct spawner_process *spawner = memory_allocate_zeroed(1, sizeof *spawner);
     spawner->options = *options;
     spawner->process = getpid();
     spawner->signals = -1;
+    if (options->is_successor)
+        announce(spawner);
     leave_rank(spawner);
     for (;;) {
         struct pollfd watched[] = {{.fd = options->socket, .events = POLLIN},

@@ -11,6 +11,7 @@ struct spawner_main_options {
     int wake;   /* eventfd of the rank */
     struct shared_rank *shared;
     pid_t rank_process;
+    bool is_successor; /* says so first */
 };
 
 /* Called in the child of fork. */

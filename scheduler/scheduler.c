@@ -218,6 +218,8 @@ static void take_start(struct scheduler *scheduler, const struct input_start *st
                                  .as.run_started = {.incarnation = start->incarnation}});
     if (start->retries_failed)
         selection_reopen_failed(scheduler);
+    else
+        selection_reopen_unprepared(scheduler);
     publish_again(scheduler);
     if (state_phase(scheduler->state) == PHASE_FAILED)
         scheduler_end(scheduler, RUN_END_JOB_FAILED);

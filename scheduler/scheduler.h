@@ -126,11 +126,13 @@ struct input_attempt_failed {
 };
 
 /* A worker leaves: asked to, or because its prepare failed for `cause`. When prepare failed, no
- * worker is left, and none joins within a fifth of lost_after_ns, the job fails. */
+ * worker is left, and none joins within a fifth of lost_after_ns, the job fails, until the next
+ * start. */
 struct input_goodbye {
     uint32_t worker;
-    uint64_t incarnation;
+    uint64_t incarnation; /* 0: it was never welcomed */
     bool prepare_failed;
+    bool returns; /* its HELLO follows: it has lost all that it ran, and begins anew */
     enum cause cause;
     int32_t detail;
 };

@@ -177,6 +177,8 @@ bool selection_find_open(const struct scheduler *scheduler, struct range *found)
 bool selection_is_done(const struct scheduler *scheduler);
 /* Opens what failed for good, as far as this run may start it. */
 void selection_reopen_failed(struct scheduler *scheduler);
+/* A job that failed because nobody could prepare has lost nothing: it is tried again. */
+void selection_reopen_unprepared(struct scheduler *scheduler);
 
 /* endgame.c */
 void endgame_add(struct scheduler *scheduler, struct outstanding *outstanding);

@@ -60,3 +60,10 @@ void selection_reopen_failed(struct scheduler *scheduler)
             failed.first < range_end(named) && range_contains(all, named))
             reopen(scheduler, named);
 }
+
+void selection_reopen_unprepared(struct scheduler *scheduler)
+{
+    const struct fact_job_failed *failure = state_job_failure(scheduler->state);
+    if (failure != NULL && failure->work == 0)
+        reopen(scheduler, (struct range){0, 0});
+}

@@ -79,7 +79,7 @@ void workers_heard(struct scheduler *scheduler, uint32_t rank)
 
 void workers_goodbye(struct scheduler *scheduler, const struct input_goodbye *goodbye)
 {
-    if (goodbye->incarnation != state_incarnation(scheduler->state))
+    if (goodbye->incarnation != 0 && goodbye->incarnation != state_incarnation(scheduler->state))
         return;
     struct observed_worker *worker =
         observed_worker_find(&scheduler->observations, goodbye->worker);
@@ -87,6 +87,8 @@ void workers_goodbye(struct scheduler *scheduler, const struct input_goodbye *go
         lose(scheduler, worker, goodbye->cause);
     if (worker != NULL)
         observed_worker_forget(&scheduler->observations, worker);
+    if (goodbye->returns)
+        return;
     range_set_add(&scheduler->departed, (struct range){goodbye->worker, 1});
     if (!goodbye->prepare_failed)
         return;

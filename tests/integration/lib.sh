@@ -97,6 +97,33 @@ pid_of_rank()
     return 1
 }
 
+# make_held_mpirun: an mpirun, $work/held-mpirun, whose ranks do not get past MPI_Init until there
+# is the file $HELD.go: rank 0 stands still. When all ranks are there it makes $HELD.ready.
+make_held_mpirun()
+{
+    cat >"$work/held-mpirun" <<'END'
+#!/usr/bin/env bash
+[ "$1" != --version ] || exec mpirun "$@"
+[ ! -e "$HELD.go" ] || exec mpirun "$@"
+count=$(printf '%s\n' "$@" | grep -A 1 -x -e -n | tail -n 1)
+mpirun "$@" &
+until ranks=$(pgrep -P $! -x sheaf) && [ "$(echo "$ranks" | wc -l)" = "$count" ]; do
+    kill -0 $! 2>/dev/null || exit
+done
+first=$(echo "$ranks" | sort -n | head -n 1)
+kill -STOP "$first"
+touch "$HELD.ready"
+until [ -e "$HELD.go" ]; do
+    kill -0 $! 2>/dev/null || exit
+    sleep 0.05
+done
+kill -CONT "$first"
+wait $!
+END
+    chmod +x "$work/held-mpirun"
+}
+
+
 # executors_of PID: the executors of the rank with this process (grandchildren: rank, spawner).
 executors_of()
 {

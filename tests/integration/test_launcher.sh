@@ -7,11 +7,12 @@
 # number is counted in $work/launches. Its ranks would be its children, in sessions of their own.
 cat >"$work/mpirun" <<'END'
 #!/usr/bin/env bash
+here=$(dirname "$0")
 if [ "$1" = --version ]; then
+    [ ! -s "$here/deaths" ] || { sed -i 1d "$here/deaths" && kill -KILL $$; }
     echo "${MPIRUN_SAYS:-mpirun (Open MPI) 4.1.4}"
     exit 0
 fi
-here=$(dirname "$0")
 number=$(($(cat "$here/launches" 2>/dev/null || echo 0) + 1))
 echo $number >"$here/launches"
 printf '%s\n' "$@" >"$here/arguments.$number"
@@ -529,6 +530,20 @@ END
     status_is 3 && launches_are 1
 }
 
+killed_question_is_asked_again()
+{
+    given <<'END'
+started 1
+say "end 0 0 0 ."
+END
+    printf '%s\n' once twice >"$work/deaths"
+    launch
+    status_is 0 && launches_are 1 || return 1
+    printf '%s\n' once twice thrice >"$work/deaths"
+    launch --fresh
+    status_is 4 && says 'mpirun --version. ended with status 137, 3 times'
+}
+
 missing_mpirun_is_a_clear_error()
 {
     got=0
@@ -578,6 +593,7 @@ check hosts_that_are_gone_are_left_out_and_come_back hosts_that_are_gone_are_lef
 check run_without_any_host_left_can_be_continued run_without_any_host_left_can_be_continued
 check hosts_that_never_answered_are_used_as_given hosts_that_never_answered_are_used_as_given
 check stop_nobody_asked_for_follows_a_lost_host stop_that_nobody_asked_for_follows_a_lost_host
+check killed_question_is_asked_again killed_question_is_asked_again
 check missing_mpirun_is_a_clear_error missing_mpirun_is_a_clear_error
 check mpirun_is_known_by_what_it_says mpirun_is_known_by_what_it_says
 finish

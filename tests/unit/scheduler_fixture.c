@@ -169,14 +169,18 @@ void result_lost(struct given *given, uint64_t first, uint64_t count)
          (struct input){.kind = INPUT_RESULT_LOST, .as.result_lost = {.range = {first, count}}});
 }
 
+void said_goodbye(struct given *given, struct input_goodbye goodbye)
+{
+    step(given, (struct input){.kind = INPUT_GOODBYE, .as.goodbye = goodbye});
+}
+
 void goodbye(struct given *given, uint32_t worker, bool prepare_failed)
 {
-    step(given,
-         (struct input){.kind = INPUT_GOODBYE,
-                        .as.goodbye = {.worker = worker,
-                                       .incarnation = INCARNATION,
-                                       .prepare_failed = prepare_failed,
-                                       .cause = prepare_failed ? CAUSE_PLUGIN : CAUSE_STOPPED}});
+    said_goodbye(given,
+                 (struct input_goodbye){.worker = worker,
+                                        .incarnation = INCARNATION,
+                                        .prepare_failed = prepare_failed,
+                                        .cause = prepare_failed ? CAUSE_PLUGIN : CAUSE_STOPPED});
 }
 
 void sent(struct given *given, struct input_report report)

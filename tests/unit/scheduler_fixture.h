@@ -56,6 +56,7 @@ void result_lost(struct given *given, uint64_t first, uint64_t count);
 void lost_but(struct given *given, struct range range, const struct partial *kept, uint32_t count);
 void checked(struct given *given);
 void goodbye(struct given *given, uint32_t worker, bool prepare_failed);
+void said_goodbye(struct given *given, struct input_goodbye goodbye);
 /* A report of the whole range of an ASSIGN effect, in nodes of the tree. */
 void reported(struct given *given, const struct effect *assign);
 /* The same, with a time for each task. */

@@ -108,6 +108,17 @@ static void every_kind_survives_a_round_trip(void **state)
     assert_false(decoded.as.end.has_output);
     assert_true(decoded.as.end.is_worth_restarting);
     assert_string_equal(decoded.as.end.text, "");
+
+    struct control_line up = {.kind = CONTROL_MPI_UP, .as.mpi_up = {.process_id = 17, .host = "a"}};
+    decoded = after_a_round_trip(&up);
+    assert_int_equal(decoded.as.mpi_up.process_id, 17);
+    assert_string_equal(decoded.as.mpi_up.host, "a");
+
+    struct control_line ended = {.kind = CONTROL_RANK_ENDED,
+                                 .as.rank_ended = {.rank = 3, .host = "b"}};
+    decoded = after_a_round_trip(&ended);
+    assert_int_equal(decoded.as.rank_ended.rank, 3);
+    assert_string_equal(decoded.as.rank_ended.host, "b");
 }
 
 static void texts_keep_all_their_bytes(void **state)

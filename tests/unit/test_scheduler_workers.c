@@ -134,6 +134,62 @@ static void job_fails_when_nobody_can_prepare(void **state)
     given_end(given);
 }
 
+/* It has lost nothing, so the next start tries again, even with what an older version has
+ * journalled. */
+static void job_that_nobody_could_prepare_is_tried_again(void **state)
+{
+    (void)state;
+    struct given *given = given_tasks(1);
+    hello(given, 1, 1);
+    skip_output(given);
+    goodbye(given, 1, true);
+    skip_output(given);
+    passed(given, SHEAF_NS_PER_S);
+    expect_fact(given, FACT_JOB_FAILED);
+    restarted(given, 2);
+    expect_fact(given, FACT_FAILED_REOPENED);
+    assert_int_equal(state_phase(state_of(given)), PHASE_RUNNING);
+    hello(given, 1, 1);
+    expect_welcome(given, 1);
+    expect_run(given, 1, 0, 1);
+    given_end(given);
+}
+
+/* All that it had is given out anew, at no attempt's cost; nobody else is needed. */
+static void worker_that_lost_its_spawner_comes_back(void **state)
+{
+    (void)state;
+    struct scheduler_config config = scheduler_config_default();
+    config.worker_count = 1;
+    struct given *given = given_job(&config, (struct fact_job_accepted){.task_count = 1});
+    hello(given, 1, 1);
+    expect_welcome(given, 1);
+    assert_int_equal(expect_run(given, 1, 0, 1).attempt, 1);
+    said_goodbye(given, (struct input_goodbye){.worker = 1,
+                                               .incarnation = INCARNATION,
+                                               .returns = true,
+                                               .cause = CAUSE_SIGNAL});
+    assert_int_equal(expect_fact(given, FACT_WORKER_LOST)->as.worker_lost.cause, CAUSE_SIGNAL);
+    heard(given, 1); /* a heartbeat that was under way */
+    passed(given, SHEAF_NS_PER_S);
+    expect_no_more(given);
+    hello(given, 1, 1);
+    expect_welcome(given, 1);
+    assert_int_equal(expect_run(given, 1, 0, 1).attempt, 1);
+    given_end(given);
+}
+
+static void worker_that_never_was_welcome_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct scheduler_config config = scheduler_config_default();
+    config.worker_count = 1;
+    struct given *given = given_job(&config, (struct fact_job_accepted){.task_count = 1});
+    said_goodbye(given, (struct input_goodbye){.worker = 1, .cause = CAUSE_EXIT});
+    expect_run_end(given, RUN_END_NO_WORKERS);
+    given_end(given);
+}
+
 static void worker_on_its_way_saves_a_job_that_one_cannot_prepare(void **state)
 {
     (void)state;
@@ -287,6 +343,9 @@ int main(void)
         cmocka_unit_test(second_hello_means_the_first_life_is_over),
         cmocka_unit_test(worker_that_leaves_is_not_missed),
         cmocka_unit_test(job_fails_when_nobody_can_prepare),
+        cmocka_unit_test(job_that_nobody_could_prepare_is_tried_again),
+        cmocka_unit_test(worker_that_lost_its_spawner_comes_back),
+        cmocka_unit_test(worker_that_never_was_welcome_is_not_waited_for),
         cmocka_unit_test(worker_on_its_way_saves_a_job_that_one_cannot_prepare),
         cmocka_unit_test(run_without_workers_ends),
         cmocka_unit_test(run_whose_workers_have_all_left_ends_at_once),

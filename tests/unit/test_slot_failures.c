@@ -400,6 +400,7 @@ static void check_prepare_fails(const char *how, enum cause cause, const char *w
     if (event->cause != cause)
         fail_msg("cause %d instead of %d: %s", (int)event->cause, (int)cause, event->text);
     check_text(event, words);
+    assert_false(event->is_foreign);
     assert_true(nothing_happens_for_ms(fixture, 20));
     fixture_end(fixture);
 }
@@ -446,6 +447,7 @@ static void the_end_of_the_spawner_is_told(void **state)
     const struct slot_event *event = next_event_is(fixture, SLOT_EVENT_PREPARE_FAILED);
     assert_int_equal(event->cause, CAUSE_SIGNAL);
     assert_int_equal(event->detail, SIGKILL);
+    assert_true(event->is_foreign);
     fixture_end(fixture);
 }
 

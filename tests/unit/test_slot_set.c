@@ -3,6 +3,7 @@
 
 #include "../../runtime/clock.h"
 #include "../../runtime/slot_message.h"
+#include "../../runtime/spawner.h"
 #include "../../scheduler/memory.h"
 #include "scratch.h"
 
@@ -582,6 +583,26 @@ static void successor_that_is_not_used_is_not_left_behind(void **state)
     fixture_end(fixture);
 }
 
+/* Each makes another first, and is killed. */
+static void spawner_that_is_killed_is_replaced(void **state)
+{
+    (void)state;
+    struct slot_fixture *fixture = given_job("brackets");
+    struct sheaf_error error;
+    assert_int_equal(spawner_reserve_successor(fixture->spawner, &error), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(spawner_order_successor(fixture->spawner, &error), 0);
+        given_slots(fixture, 1);
+        kill(spawner_process(fixture->spawner), SIGKILL);
+        next_event_is(fixture, SLOT_EVENT_PREPARE_FAILED);
+        slot_set_destroy(fixture->slots);
+        fixture->slots = NULL;
+        assert_true(spawner_renew(fixture->spawner));
+    }
+    given_slots(fixture, 1);
+    fixture_end(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -610,6 +631,7 @@ int main(void)
         cmocka_unit_test(executors_see_the_gpus_of_their_slot_alone),
         cmocka_unit_test(spawner_has_a_successor_for_the_job_that_follows),
         cmocka_unit_test(successor_that_is_not_used_is_not_left_behind),
+        cmocka_unit_test(spawner_that_is_killed_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,52 @@
+/* master_presence.c - sees at once that a worker beside the master has ended. Elsewhere its silence
+ * tells, after --lost-after. */
+#include "master_private.h"
+
+#include "process_children.h"
+
+#include <poll.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define LOOK_NS (SHEAF_NS_PER_S / 10)
+
+/* What has another parent may be in a container, where numbers mean other processes. */
+void master_presence_watch(struct master *master, uint32_t rank)
+{
+    struct member *member = &master->members[rank];
+    pid_t process = (pid_t)member->process_id;
+    if (member->process_descriptor > 0 || process == getpid() ||
+        process_parent(process) != getppid())
+        return;
+    member->process_descriptor = pidfd_open(process, 0);
+}
+
+void master_presence_close(struct member *member)
+{
+    if (member->process_descriptor > 0)
+        close(member->process_descriptor);
+    member->process_descriptor = 0;
+}
+
+/* All that it has said was read before: this is its goodbye. */
+static void on_end(struct master *master, uint32_t rank)
+{
+    struct member *member = &master->members[rank];
+    master_presence_close(member);
+    member->has_ended = true;
+    struct input input = {.kind = INPUT_GOODBYE, .now_ns = master->now_ns};
+    input.as.goodbye = (struct input_goodbye){.worker = rank, .cause = CAUSE_WORKER_LOST};
+    master_step(master, &input, NULL, 0);
+}
+
+void master_presence_look(struct master *master)
+{
+    if (master->now_ns < master->next_presence_ns)
+        return;
+    master->next_presence_ns = master->now_ns + LOOK_NS;
+    for (int i = 0; i < transport_rank_count(master->transport); i++) {
+        struct pollfd ended = {.fd = master->members[i].process_descriptor, .events = POLLIN};
+        if (ended.fd > 0 && poll(&ended, 1, 0) == 1)
+            on_end(master, (uint32_t)i);
+    }
+}
