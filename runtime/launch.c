@@ -114,7 +114,7 @@ static void take_master(struct launch *launch, const char *host, pid_t process)
         launch->master_descriptor = pidfd_open(process, 0);
 }
 
-/* The other ranks wait for it within MPI_Init. */
+/* The other ranks wait for it without an end. */
 static void take_rank_ended(struct launch *launch, const struct control_line *line)
 {
     if (launch->is_mpi_up || launch->stage > STAGE_RUNNING)

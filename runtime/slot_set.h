@@ -110,7 +110,7 @@ struct slot_event {
     bool is_crash;
     bool is_for_good; /* FAILED: another attempt would fail, too */
     bool is_open;     /* FAILED: it was the executor's open */
-    bool is_foreign; /* PREPARE_FAILED: by a signal as somebody else sends it, and no bug raises */
+    bool is_foreign;  /* PREPARE_FAILED: by a signal as somebody else sends it, and no bug raises */
     char text[FACT_TEXT_BYTES_MAX];
     struct executor_log_span log_span; /* FAILED: what the executor wrote meanwhile ... */
     uint32_t log_size;                 /* ... and the last lines of it, where they were read */
