@@ -1,7 +1,7 @@
 /* start_watch.h - sees that a rank on this host ends while MPI starts.
  *
  * mpirun collects its ranks and, told to go on without those that die, says nothing: but those that
- * are within MPI_Init wait for the dead without an end. */
+ * start MPI wait for the dead without an end. */
 #ifndef SHEAF_START_WATCH_H
 #define SHEAF_START_WATCH_H
 
