@@ -138,7 +138,8 @@ static int write_script(struct command_template *command,
     for (const char *text = command->text; *text != '\0';) {
         struct found_replacement found = find(text, options);
         size_t size = found.size_bytes;
-        if (found.kind != REPLACEMENT_NONE && !scanner.is_comment) {
+        bool is_for_shell = shell_scanner_is_variable(&scanner, command->text, text);
+        if (found.kind != REPLACEMENT_NONE && !scanner.is_comment && !is_for_shell) {
             if (!is_number(found) && may_be_arithmetic(&scanner, command->text, text))
                 return sheaf_error_set(error, SHEAF_ERROR_JOB,
                                        "the command has %.*s within (( )), [[ ]], $[ ], ${ }, a "
@@ -177,8 +178,10 @@ static bool needs_shell(const char *text, const char *shell,
 
 static bool has_input(const char *text, const struct command_template_options *options)
 {
-    for (; *text != '\0'; text++)
-        if (replacement_is_of_input(find(text, options).kind))
+    struct shell_scanner scanner = {.depth = 0};
+    for (const char *at = text; *at != '\0'; at += shell_scanner_step(&scanner, at))
+        if (replacement_is_of_input(find(at, options).kind) &&
+            !shell_scanner_is_variable(&scanner, text, at))
             return true;
     return false;
 }

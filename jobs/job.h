@@ -164,6 +164,14 @@ int job_check(const struct job *job, struct sheaf_error *error);
 /* The part of it that does not depend on input files. */
 int job_check_program(const struct job *job, struct sheaf_error *error);
 
+/* JOB when nothing in a job of commands, or in none of its stages, uses one of its parameters. What
+ * a plug-in reads is not known. */
+int job_check_use(const struct job *job, struct sheaf_error *error);
+/* Tells of words in braces that look like a mistake, and are passed on as they are: a few at most,
+ * each by a call. */
+typedef void job_warn_function(void *context, const char *text);
+void job_warn(const struct job *job, job_warn_function *warn, void *context);
+
 /* What travels to workers and is kept in the run directory. */
 void job_encode(const struct job *job, struct byte_writer *writer);
 /* Overwrites *job. MALFORMED, and *job as it was, unless the bytes are what encode writes. */

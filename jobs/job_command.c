@@ -2,6 +2,7 @@
 #include "job_command.h"
 
 #include "../scheduler/memory.h"
+#include "command_braces.h"
 #include "output_template.h"
 
 #include <inttypes.h>
@@ -9,27 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTPUT_NAME_BYTES = 24 };
-
 static void add_parameter_names(const struct job *job, const char **names)
 {
     for (size_t i = 0; i < job->parameters.count; i++)
         names[i] = job->parameters.items[i].name;
 }
 
-/* The names that a command may use, in the order of struct job_command_values. */
-struct name_list {
-    const char **names;
-    size_t count;
-    char (*output_names)[OUTPUT_NAME_BYTES];
-};
-
-static struct name_list list_names(const struct job *job)
+struct job_command_names job_command_names_of(const struct job *job)
 {
     const struct split *split = &job->split;
     size_t output_count = job->command.output_count;
     size_t named_count = split->axis_count + job->parameters.count;
-    struct name_list list = {
+    struct job_command_names list = {
         .names = memory_allocate_zeroed(named_count + output_count + 1, sizeof *list.names),
         .count = named_count,
         .output_names = memory_allocate_zeroed(output_count, sizeof *list.output_names),
@@ -38,7 +30,7 @@ static struct name_list list_names(const struct job *job)
         list.names[i] = split->axes[i].name;
     add_parameter_names(job, list.names + split->axis_count);
     for (size_t i = 0; i < output_count; i++) {
-        snprintf(list.output_names[i], OUTPUT_NAME_BYTES, "out%zu", i + 1);
+        snprintf(list.output_names[i], JOB_OUTPUT_NAME_BYTES, "out%zu", i + 1);
         list.names[list.count++] = list.output_names[i];
     }
     if (output_count > 0)
@@ -46,14 +38,14 @@ static struct name_list list_names(const struct job *job)
     return list;
 }
 
-static void name_list_close(struct name_list *list)
+void job_command_names_close(struct job_command_names *list)
 {
     free(list->names);
     free(list->output_names);
 }
 
-static struct command_template_options options_of(const struct job *job,
-                                                  const struct name_list *list)
+struct command_template_options job_command_options(const struct job *job,
+                                                    const struct job_command_names *list)
 {
     const struct split *split = &job->split;
     return (struct command_template_options){
@@ -66,15 +58,15 @@ static struct command_template_options options_of(const struct job *job,
 
 /* What stands in the path of an output is not where it is written. */
 static struct command_template_options output_options_of(const struct job *job,
-                                                         const struct name_list *list)
+                                                         const struct job_command_names *list)
 {
-    struct command_template_options options = options_of(job, list);
+    struct command_template_options options = job_command_options(job, list);
     options.names.count = job->split.axis_count + job->parameters.count;
     return options;
 }
 
 static int check_outputs(const struct job *job, const struct command_template *command,
-                         const struct name_list *list, struct sheaf_error *error)
+                         const struct job_command_names *list, struct sheaf_error *error)
 {
     const struct command_template_options options = output_options_of(job, list);
     size_t first = options.names.count;
@@ -97,13 +89,15 @@ static int check_outputs(const struct job *job, const struct command_template *c
 int job_command_parse(const struct job *job, struct command_template **command,
                       struct sheaf_error *error)
 {
-    struct name_list list = list_names(job);
-    const struct command_template_options options = options_of(job, &list);
+    struct job_command_names list = job_command_names_of(job);
+    const struct command_template_options options = job_command_options(job, &list);
     struct command_template *created = NULL;
-    int code = command_template_create(job->command.text, &options, &created, error);
+    int code = command_braces_check(job->command.text, &options, error);
+    if (code == 0)
+        code = command_template_create(job->command.text, &options, &created, error);
     if (code == 0)
         code = check_outputs(job, created, &list, error);
-    name_list_close(&list);
+    job_command_names_close(&list);
     if (code == 0)
         *command = created;
     else
@@ -114,10 +108,10 @@ int job_command_parse(const struct job *job, struct command_template **command,
 int job_command_put_output(const struct job *job, size_t i, const struct command_values *values,
                            struct byte_writer *path, struct sheaf_error *error)
 {
-    struct name_list list = list_names(job);
+    struct job_command_names list = job_command_names_of(job);
     const struct command_template_options options = output_options_of(job, &list);
     int code = output_template_fill(job->command.outputs[i], &options, values, path, error);
-    name_list_close(&list);
+    job_command_names_close(&list);
     return code;
 }
 
@@ -135,7 +129,9 @@ int job_command_parse_merge(const struct job *job, struct command_template **com
         .has_no_input = true,
     };
     struct command_template *created;
-    int code = command_template_create(job->command.merge_text, &options, &created, error);
+    int code = command_braces_check(job->command.merge_text, &options, error);
+    if (code == 0)
+        code = command_template_create(job->command.merge_text, &options, &created, error);
     free(names);
     if (code != 0)
         return code;

@@ -23,6 +23,21 @@ struct command_value job_command_input(const struct job *job, uint64_t task,
                                        struct command_value input,
                                        char index[JOB_COMMAND_INDEX_BYTES]);
 
+enum { JOB_OUTPUT_NAME_BYTES = 24 };
+
+/* The names that a command may use, in the order of struct job_command_values. Owns. */
+struct job_command_names {
+    const char **names;
+    size_t count;
+    char (*output_names)[JOB_OUTPUT_NAME_BYTES];
+};
+
+/* Borrows from the job. */
+struct job_command_names job_command_names_of(const struct job *job);
+void job_command_names_close(struct job_command_names *list);
+struct command_template_options job_command_options(const struct job *job,
+                                                    const struct job_command_names *list);
+
 /* The path of output file i of a task, with NUL, behind what `path` holds. */
 int job_command_put_output(const struct job *job, size_t i, const struct command_values *values,
                            struct byte_writer *path, struct sheaf_error *error);

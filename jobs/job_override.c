@@ -39,6 +39,11 @@ int job_set_tasks(struct job *job, const char *text, struct sheaf_error *error)
 static int unknown_parameter(const struct job *job, const char *name, struct sheaf_error *error)
 {
     const struct parameter_list *list = &job->parameters;
+    if (job->command.is_there && job->command.text == NULL)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "\"%.100s\" is of no use here: each line of %s is a command of its "
+                               "own, without parameters; --command TEXT has them",
+                               name, job->source_path);
     if (list->count == 0)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "unknown parameter \"%.100s\": %s lists no parameters; add it there "

@@ -1,6 +1,7 @@
 /* output_template.c - fills the values of a task into the path of an output file. */
 #include "output_template.h"
 
+#include "command_braces.h"
 #include "command_replacement.h"
 
 #include <string.h>
@@ -8,6 +9,9 @@
 int output_template_check(const char *text, const struct command_template_options *options,
                           struct sheaf_error *error)
 {
+    int code = command_braces_check(text, options, error);
+    if (code != 0)
+        return code;
     bool is_varied = false;
     for (const char *at = text; *at != '\0'; at++) {
         struct found_replacement found = replacement_find(at, &options->names);

@@ -174,6 +174,18 @@ size_t shell_scanner_step(struct shell_scanner *scanner, const char *text)
     return 1;
 }
 
+bool shell_scanner_is_variable(const struct shell_scanner *scanner, const char *start,
+                               const char *text)
+{
+    if (text[0] != '{' || text == start || text[-1] != '$' ||
+        scanner->quotes == SHELL_SINGLE_QUOTES)
+        return false;
+    size_t backslashes = 0;
+    while (text - 1 - backslashes > start && text[-2 - (ptrdiff_t)backslashes] == '\\')
+        backslashes++;
+    return backslashes % 2 == 0;
+}
+
 void shell_scanner_pass_value(struct shell_scanner *scanner)
 {
     scanner->is_inside_word = true;

@@ -37,6 +37,10 @@ size_t shell_scanner_step(struct shell_scanner *scanner, const char *text);
 /* Whether some shell, bash among them, may evaluate as arithmetic what stands here, and so run a
  * command that stands in a value. Rather too often. */
 bool shell_scanner_may_evaluate(const struct shell_scanner *scanner);
+/* Whether the brace at `text` belongs to a variable of the shell, ${NAME}. `start` is where the
+ * shell's text begins. */
+bool shell_scanner_is_variable(const struct shell_scanner *scanner, const char *start,
+                               const char *text);
 /* A value stands here, whatever it is. */
 void shell_scanner_pass_value(struct shell_scanner *scanner);
 

@@ -35,6 +35,12 @@ static int probe_stages(const struct stage_plan *plan, struct plugin_hooks *hook
     return code;
 }
 
+static void print_warning(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "sheaf: warning: %s\n", text);
+}
+
 int master_job_load(const struct run_options *options, struct master_job *loaded,
                     struct sheaf_error *error)
 {
@@ -43,6 +49,10 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
     if (code < 0)
         return code;
     code = job_check(&fresh.job, error);
+    if (code == 0)
+        code = job_check_use(&fresh.job, error);
+    if (code == 0 && !options->is_under_launcher)
+        job_warn(&fresh.job, print_warning, NULL);
     if (code == 0 && fresh.job.plan != NULL) {
         fresh.stage_hooks =
             memory_allocate_zeroed(fresh.job.plan->count, sizeof *fresh.stage_hooks);

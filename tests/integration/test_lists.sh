@@ -177,6 +177,107 @@ directive_that_cannot_be_obeyed_is_refused()
     refuses ':2: "#DISBATCH REPAET 3" is no directive for disBatch: PREFIX, SUFFIX'
 }
 
+# tells ARGUMENT...: what would be run.
+tells()
+{
+    "$sheaf" run --dry-run --dir "$work/none" "$@" >printed 2>said
+}
+
+braces_that_make_no_sense_are_refused()
+{
+    tells --command 'echo {##}' --tasks 1
+    refuses 'the command has {##}, which is a replacement string of GNU parallel alone' || return 1
+    tells --command 'echo {2} {}' --tasks 1
+    refuses '{2}, which is one of several values, and the task has a single input' || return 1
+    tells --command 'echo {= uc =}' --tasks 1
+    refuses 'which is Perl code for GNU parallel' || return 1
+    tells --command 'echo x >{out}' --tasks 1
+    refuses 'where an output file is to be written, and no such file is declared' || return 1
+    tells --command 'echo {learning_rat}' -p learning_rate=1
+    refuses 'nothing uses the parameter "learning_rate".*(it has {learning_rat})' || return 1
+    printf 'command: echo {#}\nsplit: {range: 1}\nparameters: {x: 1}\n' >unused.yaml
+    tells unused.yaml -p x=3
+    refuses 'nothing uses the parameter "x"' || return 1
+    printf 'echo {##} {2}\n' >tasks.txt
+    tells tasks.txt -p x=1
+    refuses '"x" is of no use here: each line of .* is a command of its own' || return 1
+    tells tasks.txt && [ "$(cat printed)" = 'echo {##} {2}' ] || fail "a line of a list"
+}
+
+braces_for_the_shell_and_others_pass()
+{
+    printf 'one {}\n' >input
+    cat >command <<'END'
+y=v; awk '{print}' {} | sed -E 's/[a-z]{3}/x/'; echo ${y} {a,b} {1..2}
+echo '{"k": {''}}' {''2} \{out} "{""##}"; find {} -exec echo '{''}' \;
+END
+    run --command "$(cat command)" --input input
+    prints 'x {}\nv a b 1 2\n{"k": {}} {2} {out} {##}\ninput\n' || return 1
+    tells --command 'echo {nam} {name}' -p name=1 &&
+        grep -q 'warning: the command gets {nam} as it stands; did you mean {name}?' said ||
+        { cat said && fail "no warning" || return 1; }
+    tells --command 'echo {other} {name}' -p name=1 &&
+        grep -q 'warning: the command gets {other} as it stands: no value has that name' said ||
+        { cat said && fail "no warning of another word"; }
+}
+
+# try ARGUMENT...: one task, here.
+try()
+{
+    "$sheaf" try "$@" >printed 2>said
+}
+
+task_is_tried_as_the_run_would_run_it()
+{
+    try --command 'echo {a}{b}; echo why >&2; exit {#}' -p a=1,2 -p b=x,y --task 2
+    [ $? = 1 ] && [ "$(cat printed)" = 2x ] && grep -qx why said &&
+        grep -q 'try: task 2 exited with status 3 after [0-9.]* s$' said ||
+        { cat said && fail "a command that fails" || return 1; }
+    printf 'a b\nc\n' | try --shell dash --command 'echo $0 {} >{out}' \
+        --output-file 'tried/{}' - --task=0
+    prints '' && [ "$(cat 'tried/a b')" = 'dash a b' ] &&
+        grep -q 'try: task 0 exited with status 0 after' said ||
+        { cat said && fail "an output file" || return 1; }
+    printf 'x=1; echo $x\nsleep 100\nnot-there\n' >tasks.txt
+    try --quiet tasks.txt --task 0
+    prints '1\n' && [ ! -s said ] || { cat said && fail "is not quiet" || return 1; }
+    try --timeout 100ms tasks.txt --task 1
+    [ $? = 1 ] && grep -q 'try: task 1 ran longer than its time limit' said ||
+        { cat said && fail "has no limit" || return 1; }
+    try tasks.txt --task 2
+    [ $? = 1 ] && grep -q 'task 2 exited with status 127 .*: cannot start not-there' said ||
+        { cat said && fail "a program that is not there" || return 1; }
+    printf '%s\n' 'command: "cat; echo {p}"' 'pipe: true' 'parameters: {p: 1}' \
+        'split: {lines: {files: [piped], block: 2}}' >piped.yaml
+    printf '1\n2\n' >piped
+    try piped.yaml -p p=5 --task 1
+    prints '2\n5\n' || return 1
+    try --command 'echo {}' --tasks 3 --task 3
+    refuses 'there is no task 3: the job has 3 tasks'
+}
+
+# What it says is typed, and works.
+advice_of_report_works()
+{
+    printf 'true\ntest -e mended && echo mended\n' >tasks.txt
+    rm -f mended
+    run tasks.txt
+    [ $? = 1 ] || fail "does not fail" || return 1
+    local words
+    for words in "$("$sheaf" report "$dir" | grep -o '`sheaf try [^`]*`')" \
+        "$("$sheaf" explain --task 1 "$dir" | grep -o '`sheaf try [^`]*`')"; do
+        [ "$words" = '`sheaf try --task 1`' ] || fail "advises $words" || return 1
+        words=${words//\`/}
+        "$sheaf" ${words#sheaf } --quiet --attempts 1 tasks.txt --dir "$dir" >printed 2>said
+        [ $? = 1 ] && grep -q 'task 1 exited with status 1' said ||
+            { cat said && fail "the task is not tried" || return 1; }
+    done
+    "$sheaf" report "$dir" | grep -q -- '--retry-failed' || fail "no way on" || return 1
+    touch mended
+    go_on --retry-failed tasks.txt
+    prints 'mended\n'
+}
+
 for name in \
     lines_are_for_bash \
     exported_functions_are_called \
@@ -186,7 +287,11 @@ for name in \
     program_is_not_run_line_by_line \
     directives_for_disbatch_are_obeyed \
     barrier_holds_until_all_before_have_succeeded \
-    directive_that_cannot_be_obeyed_is_refused; do
+    directive_that_cannot_be_obeyed_is_refused \
+    braces_that_make_no_sense_are_refused \
+    braces_for_the_shell_and_others_pass \
+    task_is_tried_as_the_run_would_run_it \
+    advice_of_report_works; do
     check $name $name
 done
 finish
