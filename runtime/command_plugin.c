@@ -373,6 +373,8 @@ static int end_run(struct sheaf_context *context, struct command_runner *runner,
     struct command_record record = record_of(runner, task);
     record.command = typed;
     record.command_bytes = strnlen(typed, COMMAND_RECORD_TEXT_BYTES_MAX);
+    if (runner->setup->ended != NULL)
+        runner->setup->ended(runner->setup->ended_context, &record, is_success ? NULL : &failure);
     int status =
         is_success ? emit(context, runner, &record) : fail(context, runner, &record, &failure);
     free(typed);

@@ -14,6 +14,9 @@ enum {
     COMMAND_TIMEOUT_SLACK_MS = 10000,     /* for the hooks to end a command by themselves */
 };
 
+struct attempt_failure;
+struct command_record;
+
 /* What the hooks find in sheaf_shared. Borrows, for as long as the executor lives. */
 struct command_setup {
     const struct job *job;
@@ -22,6 +25,11 @@ struct command_setup {
     char *staging_note;  /* of the slot (staging.h); NULL: none */
     uint32_t slot;
     uint32_t slot_number; /* on its host, from 1 */
+    /* Called with what has become of each command, whose failure is NULL when it has succeeded.
+     * NULL: nobody wants to know. */
+    void (*ended)(void *context, const struct command_record *record,
+                  const struct attempt_failure *failure);
+    void *ended_context;
 };
 
 /* The command of a task in words that can be typed; the task is not run. The caller owns *text. */

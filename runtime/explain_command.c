@@ -29,6 +29,7 @@ struct explanation {
     const char *dir;   /* of the stage, or of the run */
     uint64_t task;
     struct graph_file graph;
+    bool is_stage; /* the job is one of others */
     struct state *state;
     char *journal;
     struct journal_view *view;
@@ -330,16 +331,20 @@ static void print_advice(const struct explanation *explanation)
             "  - `sheaf run --retry-failed JOB` tries what failed before it again, and then it\n");
         return;
     }
-    printf("  - `sheaf try JOB --task %" PRIu64 "` runs it here, alone\n"
-           "  - `sheaf run --retry-failed --only %" PRIu64 " JOB` tries it again\n",
-           explanation->task, explanation->task);
+    if (!explanation->is_stage)
+        printf("  - `sheaf try --task %" PRIu64
+               "`, with the words behind it that came behind `sheaf "
+               "run`, runs it here, alone\n",
+               explanation->task);
+    printf("  - `sheaf run --retry-failed --only %" PRIu64 " JOB` tries it again\n",
+           explanation->task);
 }
 
 static int explain(void *context, const char *dir, const char *stage, struct sheaf_error *error)
 {
     struct explanation *explanation = context;
-    (void)stage;
     explanation->dir = dir;
+    explanation->is_stage = stage != NULL;
     int code = read_run(explanation, error);
     if (code != 0)
         return code;

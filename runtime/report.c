@@ -218,10 +218,11 @@ size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTE
     if (phase < PHASE_FINISHED && !report->is_held)
         snprintf(advice[count++], REPORT_TEXT_BYTES,
                  "nobody works on the job: repeat the command that began the run to continue it");
-    if (find_suspect(report, &task))
+    if (!report->is_stage && find_suspect(report, &task))
         snprintf(advice[count++], REPORT_TEXT_BYTES,
-                 "`sheaf try JOB --task %" PRIu64 "` runs a task that failed, alone and without "
-                 "MPI: under a debugger, if you like",
+                 "`sheaf try --task %" PRIu64 "`, with the words behind it that came behind `sheaf "
+                 "run`, runs a task that failed, alone and without MPI: under a debugger, if you "
+                 "like",
                  task);
     count = advise_by_cause(report, advice, count);
     bool has_ended_badly = phase == PHASE_FAILED ||

@@ -17,6 +17,7 @@ struct report {
     size_t group_count;
     struct range_set failed; /* the tasks that failed for good, without those that were not run */
     uint64_t damage_count;   /* places of the journal that could not be read */
+    bool is_stage;           /* the job is one of others; the caller's to set */
     bool is_held;            /* a master works on it */
     struct run_directory_holder holder;
 };

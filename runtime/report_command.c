@@ -35,6 +35,7 @@ static int take(void *context, const char *dir, const char *stage, struct sheaf_
     int code = report_read(dir, &report, error);
     if (code != 0)
         return code;
+    report.is_stage = stage != NULL;
     if (request->is_json) {
         json_t *json = report_to_json(&report);
         if (stage != NULL)

@@ -8,27 +8,33 @@
 #include "clock.h"
 #include "command_plugin.h"
 #include "context.h"
+#include "report.h"
+#include "run_job.h"
+#include "stored_input.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, DUMP_BYTES_MAX = 256, DUMP_LINE_BYTES = 16 };
 
 static const char usage[] =
-    "usage: sheaf try PLUGIN|JOB --task I [--tasks N] [--param NAME=VALUE]...\n"
-    "Runs task I (from 0) here and prints its result. Works under a debugger:\n"
+    "usage: sheaf try --task I [options of sheaf run] JOB\n"
+    "       sheaf try --task I [options of sheaf run] --command TEXT [LIST]\n"
+    "Runs task I (from 0) of the job that `sheaf run` would run with the same words, here and "
+    "alone,\n"
+    "and prints its result. Works under a debugger:\n"
     "    gdb --args sheaf try PLUGIN --task I\n";
 
 struct try_options {
-    const char *path;
     const char *task;
-    const char *tasks;
-    const char **parameters; /* owned array of borrowed strings */
-    size_t parameter_count;
+    char **arguments; /* those of sheaf run: owned array of borrowed strings */
+    int argument_count;
+    struct run_options run;
+    char *stored_input; /* a list from standard input, alone in its folder; NULL: none */
 };
 
 /* Everything that a try needs; all zero is valid to close. */
@@ -42,6 +48,9 @@ struct trial {
     struct byte_writer scratch;
     struct byte_writer input; /* aligned, as the plug-in sees it */
     bool is_found;
+    bool is_quiet;
+    bool has_ended; /* the command has, and what it wrote was printed */
+    bool has_told;  /* that it failed */
     struct merge_item result;
     uint64_t elapsed_ns;
 };
@@ -54,78 +63,145 @@ static int complain(const struct sheaf_error *error)
     return EXIT_USAGE;
 }
 
+/* The value of an option --NAME VALUE or --NAME=VALUE at argv[*i], which then is the last word of
+ * it; NULL when there is another option, or no value. */
+static const char *find_value(int argc, char **argv, int *i, const char *name)
+{
+    size_t length = strlen(name);
+    if (strncmp(argv[*i], name, length) != 0)
+        return NULL;
+    if (argv[*i][length] == '=')
+        return argv[*i] + length + 1;
+    return argv[*i][length] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+/* Takes out what is not for `sheaf run`. */
+static void take_task(int argc, char **argv, struct try_options *options)
+{
+    options->arguments = memory_allocate_zeroed((size_t)argc + 1, sizeof *options->arguments);
+    for (int i = 0; i < argc; i++) {
+        const char *task = find_value(argc, argv, &i, "--task");
+        if (task != NULL)
+            options->task = task;
+        else
+            options->arguments[options->argument_count++] = argv[i];
+    }
+}
+
 /* 0, EXIT_USAGE, or -1 after --help. */
 static int parse(int argc, char **argv, struct try_options *options)
 {
-    static const struct option names[] = {{"task", required_argument, NULL, 't'},
-                                          {"tasks", required_argument, NULL, 'n'},
-                                          {"param", required_argument, NULL, 'p'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    options->parameters = memory_allocate_zeroed((size_t)argc, sizeof *options->parameters);
-    optind = 0; /* getopt may have been used before: starts it anew (glibc) */
-    opterr = 0;
-    for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-        switch (name) {
-        case 't':
-            options->task = optarg;
-            break;
-        case 'n':
-            options->tasks = optarg;
-            break;
-        case 'p':
-            options->parameters[options->parameter_count++] = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return -1;
-        default:
-            fprintf(stderr, "sheaf try: %s is not an option, or lacks its value\n%s",
-                    argv[optind - 1], usage);
-            return EXIT_USAGE;
-        }
-    }
-    if (optind + 1 != argc || options->task == NULL) {
-        fprintf(stderr, "sheaf try: %s\n%s",
-                options->task == NULL ? "--task is missing" : "give one plug-in or job file",
-                usage);
+    struct sheaf_error error;
+    take_task(argc, argv, options);
+    if (options_parse(options->argument_count, options->arguments, &options->run, &error) != 0) {
+        fprintf(stderr, "sheaf try: %s\n%s", error.text, usage);
         return EXIT_USAGE;
     }
-    options->path = argv[optind];
+    if (options->run.wants_help) {
+        fputs(usage, stdout);
+        return -1;
+    }
+    if (options->task == NULL) {
+        fprintf(stderr, "sheaf try: --task is missing\n%s", usage);
+        return EXIT_USAGE;
+    }
     return 0;
 }
 
-/* Reads the job. A bare plug-in without --tasks has just as many tasks as are needed. */
+/* A list is read more than once. */
+static int store_input(struct try_options *options, struct sheaf_error *error)
+{
+    char dir[] = "/tmp/sheaf-try-XXXXXX";
+    if (options->run.job_path == NULL || strcmp(options->run.job_path, "-") != 0)
+        return 0;
+    if (mkdtemp(dir) == NULL)
+        return sheaf_error_set_errno(error, errno, "cannot make a directory in /tmp");
+    int code = stored_input_write(dir, STDIN_FILENO, &options->stored_input, error);
+    if (code != 0)
+        rmdir(dir);
+    options->run.stored_input = options->stored_input;
+    return code;
+}
+
+static void close_options(struct try_options *options)
+{
+    if (options->stored_input != NULL) {
+        unlink(options->stored_input);
+        *strrchr(options->stored_input, '/') = '\0';
+        rmdir(options->stored_input);
+    }
+    free(options->stored_input);
+    options_close(&options->run);
+    free(options->arguments);
+}
+
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "sheaf try: warning: %s\n", text);
+}
+
+/* Reads the job as `sheaf run` does. One without a number of tasks has just as many as are needed.
+ */
 static int read_job(const struct try_options *options, struct trial *trial,
                     struct sheaf_error *error)
 {
-    int code = job_read(options->path, &trial->job, error);
+    int code = run_job_read(&options->run, &trial->job, error);
     if (code == 0 && trial->job.plan != NULL)
         code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "%s has stages, and a task of one could read what others have not "
                                "made yet: try its command or plug-in in a job file of its own",
-                               options->path);
+                               options->run.job_path);
     if (code == 0 && parse_count(options->task, &trial->task.index, NULL) != 0)
         code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "--task must be the index of a task (0 or more), found \"%.100s\"",
                                options->task);
-    if (code == 0 && options->tasks != NULL)
-        code = job_set_tasks(&trial->job, options->tasks, error);
-    for (size_t i = 0; code == 0 && i < options->parameter_count; i++)
-        code = job_set_parameter(&trial->job, options->parameters[i], error);
     struct split *split = &trial->job.split;
     if (code == 0 && split->kind == SPLIT_RANGE && split->tasks == 0 &&
-        trial->task.index < SHEAF_TASKS_MAX)
+        !trial->job.command.is_there && trial->task.index < SHEAF_TASKS_MAX)
         split->tasks = trial->task.index + 1;
     if (code == 0)
         code = job_check(&trial->job, error);
-    if (code == 0 && trial->job.command.is_there) {
-        trial->commands = (struct command_setup){.job = &trial->job, .slot_number = 1};
-        trial->context.shared = &trial->commands;
-        trial->table = command_plugin_table();
-    } else if (code == 0)
-        code = plugin_load(trial->job.plugin_path, &trial->table, error);
+    if (code == 0)
+        code = job_check_use(&trial->job, error);
     return code;
+}
+
+/* What a command wrote goes where it would have gone; then how it ended is told. */
+static void tell_end(void *context, const struct command_record *record,
+                     const struct attempt_failure *failure)
+{
+    struct trial *trial = context;
+    char end[200] = "exited with status 0";
+    const char *text = "";
+    trial->has_ended = true;
+    trial->has_told = failure != NULL;
+    fwrite(record->out, 1, record->out_bytes, stdout);
+    fflush(stdout);
+    fwrite(record->err, 1, record->err_bytes, stderr);
+    if (failure != NULL) {
+        bool is_last_line = failure->cause == CAUSE_EXIT || failure->cause == CAUSE_SIGNAL;
+        report_describe_cause(failure->cause, failure->detail, end, sizeof end);
+        text = is_last_line && record->err_bytes > 0 ? "" : failure->text;
+    }
+    if (trial->is_quiet && failure == NULL)
+        return;
+    fprintf(stderr, "sheaf try: task %" PRIu64 " is: %.*s\n", record->task,
+            (int)record->command_bytes, record->command);
+    fprintf(stderr, "sheaf try: task %" PRIu64 " %s after %.3f s%s%s\n", record->task, end,
+            (double)record->duration_us / 1e6, text[0] != '\0' ? ": " : "", text);
+}
+
+static int load(struct trial *trial, struct sheaf_error *error)
+{
+    if (!trial->job.command.is_there)
+        return plugin_load(trial->job.plugin_path, &trial->table, error);
+    trial->commands = (struct command_setup){
+        .job = &trial->job, .slot_number = 1, .ended = tell_end, .ended_context = trial};
+    trial->context.shared = &trial->commands;
+    trial->table = command_plugin_table();
+    job_warn(&trial->job, warn, NULL);
+    return 0;
 }
 
 /* ---- calls of the plug-in ---- */
@@ -173,7 +249,8 @@ static bool call_hook(struct trial *trial, const char *hook, int (*call)(void *)
     int status = context_call(context, call, trial);
     if (context_end(context, result, status))
         return true;
-    fprintf(stderr, "sheaf try: %s failed: %s\n", hook, context_take_text(context, status));
+    if (!trial->has_told)
+        fprintf(stderr, "sheaf try: %s failed: %s\n", hook, context_take_text(context, status));
     return false;
 }
 
@@ -341,22 +418,10 @@ static void dump(const unsigned char *data, size_t size)
         printf("... %zu bytes more\n", size - shown);
 }
 
-/* What a command wrote goes where it would have gone. */
-static int print_record(const struct trial *trial)
-{
-    struct byte_reader reader = byte_reader_of(trial->result.data, trial->result.size);
-    struct command_record record;
-    if (!command_record_get(&reader, &record))
-        return EXIT_FAILED;
-    fwrite(record.err, 1, record.err_bytes, stderr);
-    fwrite(record.out, 1, record.out_bytes, stdout);
-    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_OK : EXIT_FAILED;
-}
-
 static int print_result(const struct trial *trial)
 {
-    if (trial->job.command.is_there)
-        return print_record(trial);
+    if (trial->has_ended)
+        return ferror(stdout) ? EXIT_FAILED : EXIT_OK;
     const struct merge_item *result = &trial->result;
     fflush(stdout); /* what the plug-in has printed comes first */
     fprintf(stderr, "task %" PRIu64 ": %zu bytes in %.3f ms\n", trial->task.index, result->size,
@@ -393,10 +458,12 @@ int try_command(int argc, char **argv)
     int status = parse(argc, argv, &options);
     if (status != 0)
         goto close;
-    if (read_job(&options, trial, &error) != 0) {
+    if (store_input(&options, &error) != 0 || read_job(&options, trial, &error) != 0 ||
+        load(trial, &error) != 0) {
         status = complain(&error);
         goto close;
     }
+    trial->is_quiet = options.run.is_quiet;
     trial->task.attempt = 1;
     trial->context.parameters = &trial->job.parameters;
     trial->context.core_count = 1;
@@ -406,6 +473,6 @@ int try_command(int argc, char **argv)
         status = print_result(trial);
 close:
     close_trial(trial);
-    free(options.parameters);
+    close_options(&options);
     return status < 0 ? EXIT_OK : status;
 }

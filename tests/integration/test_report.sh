@@ -27,7 +27,7 @@ failures_are_grouped_by_cause_and_host()
         says fail '^failed +50 tasks for good: 0-49$' &&
         says fail "^150 attempts failed on $(uname -n): the plug-in reported a failure; 50 of" &&
         says fail '^    task [0-9]+, attempt 1, worker [12]: failed with number 42$' &&
-        says fail '^    and 147 more$' && says fail 'sheaf try JOB --task 0' &&
+        says fail '^    and 147 more$' && says fail '`sheaf try --task 0`, with' &&
         [ "$(grep -c '^    task ' fail.report)" = 3 ]
 }
 
