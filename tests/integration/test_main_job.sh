@@ -75,10 +75,10 @@ setting_for_huge_pages_is_hidden_from_commands()
     local tell='printf "%s " "${GLIBC_TUNABLES-none}"'
     (
         unset GLIBC_TUNABLES
-        $sheaf run --command "$tell" --param n=1 --dir "$work/hidden" --quiet >"$work/printed"
+        $sheaf run --command "$tell" --tasks 1 --dir "$work/hidden" --quiet >"$work/printed"
     ) || return 1
     [ "$(cat "$work/printed")" = 'none ' ] || { cat "$work/printed"; return 1; }
-    GLIBC_TUNABLES=glibc.malloc.check=0 $sheaf run --command "$tell" --param n=1 \
+    GLIBC_TUNABLES=glibc.malloc.check=0 $sheaf run --command "$tell" --tasks 1 \
         --dir "$work/own" --quiet >"$work/printed" || return 1
     [ "$(cat "$work/printed")" = 'glibc.malloc.check=0 ' ] || { cat "$work/printed"; return 1; }
 }
