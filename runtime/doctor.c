@@ -29,6 +29,8 @@ struct doctor {
     const char *mpirun_path; /* NULL = the first in $PATH */
     const char *dir;
     uint32_t fail_count;
+    char *trouble; /* where to put the first one, if nothing is to be printed; or NULL */
+    size_t trouble_bytes;
 };
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
@@ -40,13 +42,19 @@ static void say(struct doctor *doctor, enum verdict verdict, const char *subject
                 const char *format, ...)
 {
     static const char *const words[] = {"ok", "warn", "fail"};
-    printf("%-4s  %-12s  ", words[verdict], subject);
     va_list arguments;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    if (doctor->trouble == NULL) {
+        printf("%-4s  %-12s  ", words[verdict], subject);
+        vprintf(format, arguments);
+        putchar('\n');
+        fflush(stdout);
+    } else if (verdict != VERDICT_OK && doctor->trouble[0] == '\0') {
+        int length = snprintf(doctor->trouble, doctor->trouble_bytes, "%s: ", subject);
+        vsnprintf(doctor->trouble + length, doctor->trouble_bytes - (size_t)length, format,
+                  arguments);
+    }
     va_end(arguments);
-    putchar('\n');
-    fflush(stdout);
     if (verdict == VERDICT_FAIL)
         doctor->fail_count++;
 }
@@ -353,4 +361,14 @@ int doctor_command(int argc, char **argv)
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         checks[i](&doctor);
     return doctor.fail_count > 0 ? 1 : 0;
+}
+
+bool doctor_find_trouble(char *text, size_t size)
+{
+    struct doctor doctor = {.dir = ".", .trouble = text, .trouble_bytes = size};
+    text[0] = '\0';
+    check_shared_memory(&doctor);
+    check_temporary_files(&doctor);
+    check_limits(&doctor);
+    return text[0] != '\0';
 }

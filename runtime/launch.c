@@ -324,6 +324,16 @@ static void follow_start(struct launch *launch)
     terminate(launch);
 }
 
+/* mpirun hangs after some of its own errors. */
+static void follow_complaint(struct launch *launch)
+{
+    if (launch->is_mpi_up || launch->stage > STAGE_RUNNING ||
+        !mpirun_output_complaint(launch->output)->is_fatal)
+        return;
+    conclude(launch, LAUNCH_NO_START, "mpirun cannot start the ranks");
+    terminate(launch);
+}
+
 static void follow_mpirun(struct launch *launch)
 {
     if (process_tree_reap(&launch->tree) || launch->tree.has_leader_ended)
@@ -389,6 +399,7 @@ static void watch(struct launch *launch)
         follow_walltime(launch);
         follow_mpirun(launch);
         follow_start(launch);
+        follow_complaint(launch);
         follow_master(launch);
         follow_deadline(launch);
     }
@@ -409,6 +420,20 @@ static void conclude_from_status(struct launch *launch)
         conclude(launch, LAUNCH_DIED, "mpirun ended early, with status %d", WEXITSTATUS(status));
 }
 
+/* A start that failed is told with what mpirun has said about it. */
+static void add_complaint(struct launch *launch)
+{
+    struct launch_result *result = &launch->result;
+    const struct mpirun_complaint *complaint = mpirun_output_complaint(launch->output);
+    bool is_failed_start =
+        result->how == LAUNCH_NO_START ||
+        (result->how == LAUNCH_DIED && !result->was_started && !result->was_killed);
+    size_t length = strlen(result->text);
+    if (is_failed_start && complaint->grade != COMPLAINT_NONE)
+        snprintf(result->text + length, sizeof result->text - length,
+                 ": \"%s\" (-v shows all that it says)", complaint->text);
+}
+
 static void end_everything(struct launch *launch)
 {
     drain(launch);
@@ -418,6 +443,7 @@ static void end_everything(struct launch *launch)
     mpirun_output_flush(launch->output);
     launch->result.has_lost_host = mpirun_output_has_lost_host(launch->output);
     conclude_from_status(launch);
+    add_complaint(launch);
     mpirun_output_note(launch->output, "nothing of this mpirun is left");
 }
 

@@ -5,6 +5,7 @@
 #include "../scheduler/scheduler.h"
 #include "clock.h"
 #include "command_line.h"
+#include "doctor.h"
 #include "dry_run.h"
 #include "host_probe.h"
 #include "launch.h"
@@ -15,6 +16,7 @@
 #include "run_directory.h"
 #include "run_job.h"
 #include "run_open.h"
+#include "start_limits.h"
 #include "stop_request.h"
 #include "stored_input.h"
 #include "walltime.h"
@@ -51,12 +53,13 @@ struct launcher {
     char *stored_input;  /* a list from standard input; NULL: none */
     struct progress_display display;
     struct stop_request stop;
-    int mark;                 /* in the run directory: this launcher is there; -1: not yet */
-    bool was_started;         /* a master has held the run directory */
-    bool has_tasks_done;      /* `tasks_done` is known */
-    uint64_t tasks_done;      /* the most that any master reported */
-    uint32_t failures;        /* launches in a row that failed without new results */
-    bool has_failed_to_start; /* the last one did, on all hosts that seemed to be there */
+    int mark;                      /* in the run directory: this launcher is there; -1: not yet */
+    bool was_started;              /* a master has held the run directory */
+    bool has_tasks_done;           /* `tasks_done` is known */
+    uint64_t tasks_done;           /* the most that any master reported */
+    char told[CONTROL_TEXT_BYTES]; /* why the last launch failed */
+    uint32_t failures;             /* launches in a row that failed without new results */
+    bool has_failed_to_start;      /* the last one did, on all hosts that seemed to be there */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -149,6 +152,18 @@ static int follow_edits(struct launcher *launcher, struct sheaf_error *error)
     return 0;
 }
 
+static int check_limits(const struct launcher *launcher, struct sheaf_error *error)
+{
+    const struct run_options *options = launcher->options;
+    struct mpirun_layout layout = mpirun_layout_choose(
+        options, host_list_usable_count(&launcher->hosts), launcher->core_count);
+    struct start_demand demand = {.slots = options->slots_per_worker,
+                                  .core_count = launcher->core_count};
+    if (layout.host_count <= 1 && launcher->hosts.count == 0)
+        demand.ranks = layout.ranks;
+    return start_limits_check(&demand, error);
+}
+
 /* Everything that can be found wrong without MPI is found here. */
 static int prepare(struct launcher *launcher, struct sheaf_error *error)
 {
@@ -171,6 +186,9 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
     launcher->leave_ns = walltime_plan_until(launcher->end_unix_ms).leave_ns;
     launcher->dir = run_job_directory(options, launcher->job.name);
     launcher->core_count = count_cores();
+    code = check_limits(launcher, error);
+    if (code != 0)
+        return code;
     /* Debian's and others' mpirun refuse root, which is all there is in a container. */
     if (geteuid() == 0) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
@@ -344,6 +362,14 @@ static uint64_t backoff_ns(uint32_t failures)
     return wait_ns < BACKOFF_MAX_NS ? wait_ns : BACKOFF_MAX_NS;
 }
 
+/* What this host lacks may be why nothing starts. */
+static void tell_trouble(struct launcher *launcher)
+{
+    char trouble[CONTROL_TEXT_BYTES];
+    if (doctor_find_trouble(trouble, sizeof trouble))
+        say(launcher, "`sheaf doctor` says of this host: %s", trouble);
+}
+
 /* Whether to try once more after a launch that failed; says so, and waits. */
 static bool restart(struct launcher *launcher, const struct launch_result *result)
 {
@@ -353,17 +379,22 @@ static bool restart(struct launcher *launcher, const struct launch_result *resul
     if (!launcher->was_started && !is_somebody_elses_doing &&
         restarts_max > RESTARTS_BEFORE_START_MAX)
         restarts_max = RESTARTS_BEFORE_START_MAX;
+    bool is_told = strcmp(launcher->told, result->text) == 0;
+    const char *text = is_told ? "the same again" : result->text;
     if (launcher->failures > restarts_max) {
-        say(launcher, "error: %s; giving up after %" PRIu32 " restart%s without new results",
-            result->text, restarts_max, restarts_max == 1 ? "" : "s");
+        say(launcher, "error: %s; giving up after %" PRIu32 " restart%s without new results", text,
+            restarts_max, restarts_max == 1 ? "" : "s");
         return false;
     }
     uint64_t wait_ns = backoff_ns(launcher->failures);
     char when[32] = "at once";
     if (wait_ns > 0)
         snprintf(when, sizeof when, "in %" PRIu64 " s", wait_ns / SHEAF_NS_PER_S);
-    say(launcher, "%s; starting again %s (%s)", result->text, when,
+    say(launcher, "%s; starting again %s (%s)", text, when,
         launcher->was_started ? "what the journal holds is kept" : "nothing had begun yet");
+    if (!is_told && !launcher->was_started && !is_somebody_elses_doing)
+        tell_trouble(launcher);
+    snprintf(launcher->told, sizeof launcher->told, "%s", result->text);
     stop_request_wait(&launcher->stop, wait_ns);
     return !launcher->stop.is_asked;
 }

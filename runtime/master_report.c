@@ -144,8 +144,8 @@ static void tell_job_failed(struct master *master, const struct fact_job_failed 
     report_describe_cause(failed->cause, failed->detail, how, sizeof how);
     if (failed->work == 0) {
         master_tell(master, CONTROL_ERROR,
-                    "the job failed: prepare of %s %s, on every worker and in every attempt. Mend "
-                    "the cause: the same command then tries again%s",
+                    "the job failed: prepare of %s failed on every worker, in every attempt (%s). "
+                    "Mend the cause: the same command then tries again%s",
                     master->job.plugin_path != NULL ? master->job.plugin_path : "the commands", how,
                     has_results ? ", and goes on from the results so far, which are kept" : "");
         return;

@@ -2,6 +2,7 @@
 #include "mpirun_output.h"
 
 #include "../scheduler/memory.h"
+#include "mpirun_complaint.h"
 #include "noise.h"
 
 #include <inttypes.h>
@@ -22,6 +23,9 @@ struct mpirun_output {
     bool has_lost_host;
     struct control_reader *readers[MPIRUN_STREAMS];
     struct noise_filter *noise;
+    struct mpirun_complaint complaint; /* from before the master's first word */
+    char *held;                        /* likewise, lines that are shown if it comes */
+    size_t held_size;
     FILE *log; /* NULL before it is opened, and when it cannot be */
     long log_size;
     bool is_log_opened; /* tried to */
@@ -66,10 +70,35 @@ void mpirun_output_note(struct mpirun_output *output, const char *format, ...)
     free(text);
 }
 
+/* What only seemed to be trouble is shown when the master is there. */
+static void hold(struct mpirun_output *output, const char *text, size_t size)
+{
+    mpirun_complaint_feed(&output->complaint, text, size);
+    if (output->held_size + size + 1 > EARLY_BYTES_MAX)
+        return;
+    memcpy(output->held + output->held_size, text, size);
+    output->held_size += size;
+    output->held[output->held_size++] = '\n';
+}
+
+static void show_held(struct mpirun_output *output)
+{
+    const char *line = output->held;
+    const char *end = line + output->held_size;
+    while (line < end) {
+        size_t size = (size_t)((const char *)memchr(line, '\n', (size_t)(end - line)) - line);
+        noise_filter_feed(output->noise, line, size);
+        line += size + 1;
+    }
+    output->held_size = 0;
+}
+
 static void take_line(void *context, const struct control_line *line)
 {
     struct mpirun_output *output = context;
     output->is_master_heard |= line->kind != CONTROL_MPI_UP && line->kind != CONTROL_RANK_ENDED;
+    if (output->is_master_heard && !output->is_verbose)
+        show_held(output);
     switch (line->kind) {
     case CONTROL_STARTED:
         mpirun_output_note(output, "master started: run %" PRIu64 ", process %" PRId64 " on %s",
@@ -115,9 +144,11 @@ static void take_error_text(void *context, const char *text, size_t size)
     struct mpirun_output *output = context;
     write_log(output, text, size);
     output->has_lost_host |= noise_tells_of_lost_host(text, size);
-    if (output->is_verbose || !output->is_master_heard)
+    if (!output->is_master_heard)
+        hold(output, text, size);
+    if (output->is_verbose)
         output->events.show(output->events.context, text, size);
-    else
+    else if (output->is_master_heard)
         noise_filter_feed(output->noise, text, size);
 }
 
@@ -128,6 +159,7 @@ struct mpirun_output *mpirun_output_create(const struct mpirun_output_events *ev
     output->events = *events;
     output->is_verbose = is_verbose;
     output->early = memory_allocate(EARLY_BYTES_MAX);
+    output->held = memory_allocate(EARLY_BYTES_MAX);
     output->noise = noise_filter_create(events->show, events->context);
     output->readers[MPIRUN_STREAM_OUT] = control_reader_create(
         &(struct control_events){.line = ignore_line, .text = take_plain_text, .context = output});
@@ -144,6 +176,7 @@ void mpirun_output_destroy(struct mpirun_output *output)
         control_reader_destroy(output->readers[i]);
     noise_filter_destroy(output->noise);
     free(output->early);
+    free(output->held);
     free(output);
 }
 
@@ -182,6 +215,11 @@ void mpirun_output_feed(struct mpirun_output *output, enum mpirun_stream stream,
 bool mpirun_output_has_lost_host(const struct mpirun_output *output)
 {
     return output->has_lost_host;
+}
+
+const struct mpirun_complaint *mpirun_output_complaint(const struct mpirun_output *output)
+{
+    return &output->complaint;
 }
 
 void mpirun_output_flush(struct mpirun_output *output)

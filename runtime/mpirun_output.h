@@ -4,6 +4,7 @@
 #define SHEAF_MPIRUN_OUTPUT_H
 
 #include "control.h"
+#include "mpirun_complaint.h"
 
 struct mpirun_output;
 
@@ -16,8 +17,8 @@ struct mpirun_output_events {
     void *context;
 };
 
-/* Copies events. Noise passes, too, when is_verbose, and always before the master's first word:
- * then it may tell why the run does not start. */
+/* Copies events. All passes at once when is_verbose; else noise does not, and nothing before the
+ * master's first word: if that never comes, mpirun_output_complaint says why. */
 struct mpirun_output *mpirun_output_create(const struct mpirun_output_events *events,
                                            bool is_verbose);
 void mpirun_output_destroy(struct mpirun_output *output);
@@ -33,6 +34,8 @@ void mpirun_output_note(struct mpirun_output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Whether mpirun has said that it lost a host. */
 bool mpirun_output_has_lost_host(const struct mpirun_output *output);
+/* What mpirun has complained of before the master's first word. */
+const struct mpirun_complaint *mpirun_output_complaint(const struct mpirun_output *output);
 /* The streams have ended: gives out what was held. */
 void mpirun_output_flush(struct mpirun_output *output);
 

@@ -180,12 +180,44 @@ END
 mpirun_that_cannot_start_gives_up_soon_and_shows_why()
 {
     given <<'END'
-echo "There are not enough slots available" >&2
+cat >&2 <<TEXT
+[vm:6109] [[5,0],0] ORTE_ERROR_LOG: Not found in file base/plm_base.c at line 3
+$(printf '%074d' 0 | tr 0 -)
+There are not enough slots available in the system to satisfy the 9
+slots that were requested by the application:
+TEXT
 exit 1
 END
     launch
-    status_is 4 && launches_are 3 && says "not enough slots" && says "status 1" || return 1
+    status_is 4 && launches_are 3 && says "status 1: .*There are not enough slots" || return 1
     [ ! -e "$DIR" ] || fail "the run directory was made"
+    [ "$(grep -c "not enough slots" "$work/said")" = 1 ] || { fail "told again"; return 1; }
+    ! grep -q -e ORTE -e ---- "$work/said" || { fail "all of it is told"; return 1; }
+    TMPDIR=/nowhere launch -v
+    says ORTE_ERROR_LOG && says ---- && says 'sheaf doctor. says of this host: TMPDIR: /nowhere'
+}
+
+# mpirun would hang: it says so, and stays.
+mpirun_that_is_known_to_hang_is_ended()
+{
+    given <<'END'
+echo "[vm:1] ORTE_ERROR_LOG: The system limit on number of pipes a process can open was reached" >&2
+sleep 1000
+END
+    launch --restarts 0
+    status_is 4 && says "cannot start the ranks: .*ulimit -n" && nothing_is_left
+}
+
+# What was said before the master's first word was no reason not to start.
+early_words_are_shown_when_the_master_is_there()
+{
+    given <<'END'
+echo "a library has something to say" >&2
+started 1
+say "end 0 0 0 ."
+END
+    launch
+    status_is 0 && says "a library has something to say"
 }
 
 hang_at_the_end_is_ended()
@@ -573,6 +605,8 @@ check status_is_the_masters status_is_the_masters
 check early_end_is_restarted_from_the_journal early_end_is_restarted_from_the_journal
 check restarts_without_new_results_are_counted restarts_without_new_results_are_counted
 check mpirun_that_cannot_start_gives_up_soon mpirun_that_cannot_start_gives_up_soon_and_shows_why
+check mpirun_that_is_known_to_hang_is_ended mpirun_that_is_known_to_hang_is_ended
+check early_words_are_shown_when_the_master_is_there early_words_are_shown_when_the_master_is_there
 check hang_at_the_end_is_ended hang_at_the_end_is_ended
 check hang_at_the_start_is_restarted hang_at_the_start_is_restarted
 check silent_master_is_restarted silent_master_is_restarted

@@ -66,6 +66,42 @@ deaths_of_all_workers_are_noticed()
         is_said_soon 'lost its workers.*starting again' "$dir" && ends_well "$dir"
 }
 
+# is_refused STATUS TEXT OPTION...: before anything is started.
+is_refused()
+{
+    local wanted=$1 text=$2 status=0
+    shift 2
+    $sheaf run "$TEST_PLUGINS/noop.so" --tasks 1 --dir "$work/refused" --mpirun "$work/counted" \
+        "$@" >refused.said 2>&1 || status=$?
+    cat refused.said
+    [ $status = "$wanted" ] || { fail "exit status $status"; return 1; }
+    [ ! -e "$work/launches" ] || { fail "mpirun was started"; return 1; }
+    grep -q -- "$text" refused.said || fail "it does not say: $text"
+}
+
+# As above, when so few files may be open.
+is_refused_with_few_files()
+{
+    ulimit -S -n "$1"
+    is_refused 4 "needs [0-9]* open files, and the limit is $1: raise it with .ulimit -n"
+}
+
+# More ranks than cores are slow to start, but do.
+many_workers_are_not_refused()
+{
+    $sheaf run "$TEST_PLUGINS/noop.so" --tasks 1 --dir "$work/many" -w 64 --dry-run
+}
+
+cat >counted <<'END'
+#!/bin/sh
+[ "$1" = --version ] || touch "$(dirname "$0")/launches"
+exec mpirun "$@"
+END
+chmod +x counted
+
+check far_too_many_workers_are_refused is_refused 2 'too many for this host.*--slots' -w 100000
+check many_workers_are_not_refused many_workers_are_not_refused
+check too_few_open_files_are_told is_refused_with_few_files 32
 check master_that_dies_while_mpi_starts_is_noticed death_is_noticed 0
 check worker_that_dies_while_mpi_starts_is_noticed death_is_noticed 1
 check deaths_of_all_workers_are_noticed deaths_of_all_workers_are_noticed
