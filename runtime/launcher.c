@@ -10,6 +10,7 @@
 #include "host_probe.h"
 #include "launch.h"
 #include "master.h"
+#include "mpi_environment.h"
 #include "mpirun.h"
 #include "progress_display.h"
 #include "publish.h"
@@ -48,9 +49,10 @@ struct launcher {
     uint64_t leave_ns; /* what runs then is ended */
     struct mpirun mpirun;
     struct host_list hosts;
-    uint32_t core_count; /* of this host */
-    char *program;       /* this executable */
-    char *stored_input;  /* a list from standard input; NULL: none */
+    uint32_t core_count;   /* of this host */
+    char *program;         /* this executable */
+    char *stored_input;    /* a list from standard input; NULL: none */
+    char *mpi_environment; /* what tasks find of it; NULL: nothing */
     struct progress_display display;
     struct stop_request stop;
     int mark;                      /* in the run directory: this launcher is there; -1: not yet */
@@ -90,6 +92,17 @@ static int find_program(char **program, struct sheaf_error *error)
     if (*program == NULL)
         return sheaf_error_set_errno(error, errno, "cannot tell where this program is");
     return 0;
+}
+
+/* Before this process adds to it. */
+static int note_mpi_environment(struct launcher *launcher, struct sheaf_error *error)
+{
+    int code = mpi_environment_encode(environ, &launcher->mpi_environment, error);
+    if (code == 0 && launcher->mpi_environment[0] == '\0') {
+        free(launcher->mpi_environment);
+        launcher->mpi_environment = NULL;
+    }
+    return code;
 }
 
 /* Ranks cannot read the standard input that the user has given to this process. */
@@ -181,6 +194,8 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
         code = mpirun_find(options->mpirun, &launcher->mpirun, error);
     if (code == 0)
         code = find_program(&launcher->program, error);
+    if (code == 0)
+        code = note_mpi_environment(launcher, error);
     if (code != 0)
         return code;
     launcher->leave_ns = walltime_plan_until(launcher->end_unix_ms).leave_ns;
@@ -256,7 +271,8 @@ static int launch_on(struct launcher *launcher, const char *host, struct launch_
     struct mpirun_program program = {.path = launcher->program,
                                      .is_restart = launcher->was_started,
                                      .end_unix_ms = launcher->end_unix_ms,
-                                     .stored_input = launcher->stored_input};
+                                     .stored_input = launcher->stored_input,
+                                     .mpi_environment = launcher->mpi_environment};
     struct mpirun_layout layout = mpirun_layout_choose(
         launcher->options, host_list_usable_count(&launcher->hosts), launcher->core_count);
     layout.host = host;
@@ -480,6 +496,7 @@ out:
         close(launcher.mark);
     stop_request_close(&launcher.stop);
     free(launcher.program);
+    free(launcher.mpi_environment);
     forget_input(&launcher);
     free(launcher.dir);
     host_list_close(&launcher.hosts);

@@ -232,6 +232,7 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
     if (program->end_unix_ms != 0)
         add_pair(&list, "--end-at", end);
     add_pair(&list, "--stored-input", program->stored_input);
+    add_pair(&list, "--mpi-environment", program->mpi_environment);
     for (int i = 0; i < options->argument_count; i++)
         add(&list, options->arguments[i]);
     add(&list, NULL);

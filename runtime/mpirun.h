@@ -37,8 +37,9 @@ struct mpirun_layout mpirun_layout_choose(const struct run_options *options, uin
 struct mpirun_program {
     const char *path;
     bool is_restart;
-    uint64_t end_unix_ms;     /* as walltime_find says; 0 = it has not been asked */
-    const char *stored_input; /* NULL: none */
+    uint64_t end_unix_ms;        /* as walltime_find says; 0 = it has not been asked */
+    const char *stored_input;    /* NULL: none */
+    const char *mpi_environment; /* a word of mpi_environment.h; NULL: none */
 };
 
 /* The argument vector of mpirun, ended by NULL. The caller frees it with free(): its strings are

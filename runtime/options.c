@@ -157,6 +157,7 @@ static const struct option_entry option_table[] = {
     OPTION(HELP, 'h', "help", NULL, "this text", 0, 0, 0),
 
     OPTION(TEXT, 0, "stored-input", "PATH", NULL, AT(stored_input), 0, 0),
+    OPTION(TEXT, 0, "mpi-environment", "WORD", NULL, AT(mpi_environment), 0, 0),
     OPTION(FLAG, 0, "under-launcher", NULL, NULL, AT(is_under_launcher), 0, 0),
     OPTION(FLAG, 0, "restart", NULL, NULL, AT(is_restart), 0, 0),
     OPTION(COUNT_64, 0, "end-at", "UNIX_MS", NULL, AT(end_unix_ms), 1, UINT64_MAX),

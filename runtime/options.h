@@ -59,11 +59,12 @@ struct run_options {
     size_t mpi_option_count;
 
     /* From the launcher to the ranks. */
-    const char *stored_input; /* where it has stored standard input; NULL: nowhere */
-    bool is_under_launcher;   /* a launcher reads this rank's standard error */
-    bool is_restart;          /* it started this run before: --fresh was obeyed then, and the lock
-                                 may still be held by what was just ended */
-    uint64_t end_unix_ms;     /* when the run must be over; 0 = find it out, UINT64_MAX = never */
+    const char *stored_input;    /* where it has stored standard input; NULL: nowhere */
+    const char *mpi_environment; /* mpi_environment.h; NULL: it had none */
+    bool is_under_launcher;      /* a launcher reads this rank's standard error */
+    bool is_restart;      /* it started this run before: --fresh was obeyed then, and the lock
+                             may still be held by what was just ended */
+    uint64_t end_unix_ms; /* when the run must be over; 0 = find it out, UINT64_MAX = never */
 
     /* All arguments after "run", for passing on and for printing; borrowed. */
     char *const *arguments;

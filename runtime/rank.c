@@ -4,17 +4,20 @@
 #include "clock.h"
 #include "idling.h"
 #include "master.h"
+#include "mpi_environment.h"
 #include "publish.h"
 #include "rank_witness.h"
 #include "rank_worker.h"
 #include "session.h"
 #include "stage_run.h"
 
+#include "../scheduler/memory.h"
 #include "control.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +43,7 @@ struct rank {
     struct rank_worker *worker; /* NULL on rank 0 of several */
     bool has_worker;
     const char *worker_failure; /* why it cannot work, or NULL; borrowed */
+    char *mpi_environment;      /* of tasks; NULL: empty */
     pid_t parent;
     uint64_t next_parent_check_ns;
     struct idling idling;
@@ -326,6 +330,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
         struct rank_worker_options options = {.transport = rank->transport,
                                               .spawner = rank->spawner,
                                               .topology = &rank->topology,
+                                              .mpi_environment = rank->mpi_environment,
                                               .master_rank = MASTER_RANK,
                                               .failure = rank->worker_failure};
         rank->worker = rank_worker_create(&options, clock_monotonic_ns());
@@ -338,6 +343,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
                            : end_worker(rank, code, error, &is_clean);
     spawner_stop(rank->spawner);
     topology_close(&rank->topology);
+    free(rank->mpi_environment);
     transport_destroy(rank->transport);
     session_close(!is_clean, status, WATCHDOG_S);
     return status;
@@ -363,6 +369,15 @@ static int prepare_worker(struct rank *rank, struct sheaf_error *error)
     return code;
 }
 
+/* Of MPI what the user has set. Without a launcher mpirun is asked, where it is on this host. */
+static char *find_mpi_environment(const struct run_options *options)
+{
+    if (options->is_under_launcher)
+        return options->mpi_environment != NULL ? memory_copy_string(options->mpi_environment)
+                                                : NULL;
+    return mpi_environment_of_mpirun(getppid());
+}
+
 int rank_main(const struct run_options *options)
 {
     struct session_environment environment = session_environment_read();
@@ -376,6 +391,7 @@ int rank_main(const struct run_options *options)
     /* Both fork, which must happen before MPI starts. What fails is told after it: a rank that
      * leaves while MPI starts would hang the others. */
     int load_code = environment.rank == MASTER_RANK ? master_job_load(options, &job, &error) : 0;
+    rank.mpi_environment = find_mpi_environment(options);
     rank.has_worker =
         load_code == 0 && (environment.rank != MASTER_RANK || environment.rank_count == 1);
     if (rank.has_worker && prepare_worker(&rank, &worker_error) < 0)

@@ -48,6 +48,7 @@ struct rank_worker {
     struct transport *transport;
     struct spawner *spawner;
     const struct topology *topology;
+    const char *mpi_environment;
     uint32_t session; /* of the master that was heard last */
     int master_rank;
     uint64_t incarnation; /* 0 before WELCOME */
@@ -134,6 +135,7 @@ struct rank_worker *rank_worker_create(const struct rank_worker_options *options
     worker->master_heard_ns = now_ns;
     worker->last_poll_ns = now_ns;
     worker->topology = options->topology;
+    worker->mpi_environment = options->mpi_environment;
     worker->next_heartbeat_ns = UINT64_MAX;
     worker->failure = options->failure;
     TAILQ_INIT(&worker->queue);
@@ -186,6 +188,7 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
         .slot_count = placement->slot_count,
         .places = placement->slots,
         .run_dir = run_dir,
+        .mpi_environment = worker->mpi_environment,
     };
     if (slot_set_create(worker->spawner, &options, &worker->slots, &error) < 0)
         leave(worker, error.text);

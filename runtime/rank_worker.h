@@ -14,6 +14,7 @@ struct rank_worker_options {
     struct transport *transport;     /* kept */
     struct spawner *spawner;         /* kept */
     const struct topology *topology; /* kept */
+    const char *mpi_environment;     /* of tasks, a word; NULL: empty; kept */
     int master_rank;
     const char *failure; /* kept: why it cannot work, then without spawner; NULL: it can */
 };

@@ -38,6 +38,7 @@ struct slot_set_options {
     uint32_t slot_count;
     const struct slot_place *places; /* one a slot; borrowed for the call. No core = do not bind */
     const char *run_dir; /* task logs go to RUN_DIR/logs; borrowed for the call; NULL = none */
+    const char *mpi_environment; /* mpi_environment.h; borrowed for the call; NULL = empty */
 };
 
 /* Tells the spawner to load the plug-in and to prepare, with the job's time and memory limit.

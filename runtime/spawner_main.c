@@ -13,6 +13,7 @@
 #include "context.h"
 #include "executor.h"
 #include "executor_log.h"
+#include "mpi_environment.h"
 #include "process_children.h"
 #include "process_detach.h"
 #include "spawner.h"
@@ -85,26 +86,6 @@ static void close_all_but(int a, int b)
     close_descriptors(high + 1, ~0U);
 }
 
-/* A command that a task starts must not believe that it is an MPI rank. */
-static void remove_mpi_environment(void)
-{
-    static const char *const prefixes[] = {"OMPI_", "PMIX_", "PMI_"};
-    for (size_t p = 0; p < sizeof prefixes / sizeof prefixes[0]; p++) {
-        for (size_t i = 0; environ[i] != NULL;) {
-            size_t length = strcspn(environ[i], "=");
-            if (strncmp(environ[i], prefixes[p], strlen(prefixes[p])) != 0) {
-                i++;
-                continue;
-            }
-            char *name = memory_copy_string(environ[i]);
-            name[length] = '\0';
-            if (unsetenv(name) != 0)
-                i++;
-            free(name);
-        }
-    }
-}
-
 static void set_standard_descriptors(void)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -129,7 +110,7 @@ static void leave_rank(struct spawner_process *spawner)
         _exit(EXIT_SETUP_FAILED);
     set_standard_descriptors();
     close_all_but(spawner->options.socket, spawner->options.wake);
-    remove_mpi_environment();
+    mpi_environment_remove();
 }
 
 /* ---- to the rank ---- */
@@ -222,6 +203,7 @@ static void handle_prepare(struct spawner_process *spawner, int descriptor)
     int code = spawner_setup_read(descriptor, &spawner->setup, &error);
     close(descriptor);
     if (code == 0) {
+        mpi_environment_restore(spawner->setup.mpi_environment);
         executor_log_open(spawner->setup.run_dir, spawner->process, EXECUTOR_LOG_PREPARE);
         code = prepare(spawner, &error);
     }
@@ -283,6 +265,8 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
     int cores = CPU_COUNT(cpus);
     if (cores > 0 && sched_setaffinity(0, sizeof *cpus, cpus) != 0)
         perror("sheaf: an executor cannot be bound to its cores and runs unbound");
+    else if (cores > 0)
+        mpi_environment_confine((uint32_t)cores);
     show_gpus(command->place.gpus);
     close_all_but(spawner->options.wake, spawner->options.wake);
     struct command_setup command_setup = {

@@ -17,6 +17,8 @@ int spawner_setup_write(const struct slot_set_options *options, struct sheaf_err
     byte_writer_put_u8(&writer, options->run_dir != NULL);
     if (options->run_dir != NULL)
         byte_writer_put_string(&writer, options->run_dir);
+    byte_writer_put_string(&writer,
+                           options->mpi_environment != NULL ? options->mpi_environment : "");
     int descriptor = memfd_create("sheaf-job", MFD_CLOEXEC);
     int code = descriptor;
     if (descriptor < 0) {
@@ -39,9 +41,11 @@ static int decode(struct byte_reader *reader, struct spawner_setup *setup,
     decoded.has_merge = byte_reader_get_bool(reader);
     if (byte_reader_get_bool(reader))
         decoded.run_dir = byte_reader_get_string(reader);
+    decoded.mpi_environment = byte_reader_get_string(reader);
     if (!byte_reader_is_complete(reader)) {
         job_close(&decoded.job);
         free(decoded.run_dir);
+        free(decoded.mpi_environment);
         return sheaf_error_set(error, SHEAF_ERROR_MALFORMED, "the job's encoding is not complete");
     }
     *setup = decoded;

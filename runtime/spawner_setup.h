@@ -8,7 +8,8 @@
 struct spawner_setup {
     struct job job;
     bool has_merge;
-    char *run_dir; /* NULL: none */
+    char *run_dir;         /* NULL: none */
+    char *mpi_environment; /* of tasks: mpi_environment.h */
 };
 
 /* Returns a descriptor (close-on-exec, owned by the caller) of memory that holds the encoding, or a

@@ -152,7 +152,7 @@ surroundings_are_told()
     unset OMP_NUM_THREADS
     cat >script <<'END'
 #!/bin/sh
-[ -z "$(env | grep -E '^(OMPI|PMIX|PMI)_')" ] || echo "MPI is in the environment"
+[ -z "$(env | grep -E '^(OMPI_COMM_WORLD_|PMIX_|PMI_)')" ] || echo 'taken for a rank of MPI'
 [ -z "$(cat)" ] || echo "standard input is not empty"
 echo "$SHEAF_TASK_INDEX $OMP_NUM_THREADS $SLURM_ARRAY_TASK_ID $SLURM_ARRAY_TASK_COUNT" \
     "$SLURM_ARRAY_TASK_MIN $SLURM_ARRAY_TASK_MAX"
