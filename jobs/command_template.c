@@ -232,6 +232,14 @@ bool command_template_uses(const struct command_template *command, size_t name)
     return false;
 }
 
+bool command_template_uses_input(const struct command_template *command)
+{
+    for (size_t i = 0; i < command->part_count; i++)
+        if (replacement_is_of_input(command->parts[i].replacement.kind))
+            return true;
+    return false;
+}
+
 bool command_template_uses_shell(const struct command_template *command)
 {
     return command->shell != NULL;

@@ -36,6 +36,8 @@ int command_template_create(const char *text, const struct command_template_opti
 void command_template_destroy(struct command_template *command);
 /* Whether the name with this number stands in it. */
 bool command_template_uses(const struct command_template *command, size_t name);
+/* Whether the input or a part of it stands in it. */
+bool command_template_uses_input(const struct command_template *command);
 bool command_template_uses_shell(const struct command_template *command);
 
 struct command_value {

@@ -45,16 +45,20 @@ static bool is_in_outputs(const struct job *job, size_t name)
     for (size_t i = 0; i < job->command.output_count; i++)
         for (const char *at = job->command.outputs[i]; *at != '\0'; at++) {
             struct found_replacement found = replacement_find(at, &names);
-            is_found = is_found || (found.kind == REPLACEMENT_NAMED && found.name == name);
+            is_found = is_found || (found.kind == REPLACEMENT_NAMED && found.name == name) ||
+                       (name < names.axis_count && replacement_is_of_input(found.kind));
         }
     job_command_names_close(&list);
     return is_found;
 }
 
+/* The input of a task of a grid is all of its values. */
 static bool is_used(const struct job *job, const struct users *users, size_t name)
 {
     size_t axis_count = job->split.axis_count;
-    if (users->command != NULL && command_template_uses(users->command, name))
+    if (users->command != NULL &&
+        (command_template_uses(users->command, name) ||
+         (name < axis_count && command_template_uses_input(users->command))))
         return true;
     if (users->merge != NULL && name >= axis_count &&
         command_template_uses(users->merge, JOB_MERGE_SIDES + name - axis_count))

@@ -101,6 +101,7 @@ static void value_that_nothing_uses_is_refused(void **state)
     (void)state;
     assert_unused("x {rate} {b}", NULL);
     assert_unused("x {1} \"{2}\"", NULL);
+    assert_unused("x {}", NULL);
     assert_unused("x {rate}", "nothing uses the parameter \"b\": write {b} where");
     assert_unused("x {rat} {b}", "parameter \"rate\": write {rate} where the command is to have "
                                  "its value (it has {rat}), or leave it out");
