@@ -52,6 +52,8 @@ int master_finish(struct master *master, int code);
 /* Closes what is still open: journal, run directory. */
 void master_destroy(struct master *master);
 
+/* A part of a long message from a worker: it is not silent. */
+void master_hear(struct master *master, int rank, uint64_t now_ns);
 /* A message from a worker, decoded; `size` is that of its encoding. */
 void master_handle(struct master *master, int rank, struct message *message, size_t size,
                    uint64_t now_ns);

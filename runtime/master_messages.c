@@ -243,6 +243,21 @@ static void on_message(struct master *master, uint32_t rank, struct message *mes
     }
 }
 
+static void hear(struct master *master, int rank, uint64_t now_ns)
+{
+    struct input heard = {.kind = INPUT_HEARD, .now_ns = now_ns};
+    heard.as.heard_worker = (uint32_t)rank;
+    master_step(master, &heard, NULL, 0);
+}
+
+void master_hear(struct master *master, int rank, uint64_t now_ns)
+{
+    if (master->is_over)
+        return;
+    master->now_ns = now_ns;
+    hear(master, rank, now_ns);
+}
+
 void master_handle(struct master *master, int rank, struct message *message, size_t size,
                    uint64_t now_ns)
 {
@@ -251,10 +266,7 @@ void master_handle(struct master *master, int rank, struct message *message, siz
     if (master->is_over || (message->session != master->session && !is_first_word))
         return; /* what was said to the master before this one counted then, or never */
     master->now_ns = now_ns;
-    if (message->kind != MESSAGE_HELLO && message->kind != MESSAGE_GOODBYE) {
-        struct input heard = {.kind = INPUT_HEARD, .now_ns = now_ns};
-        heard.as.heard_worker = (uint32_t)rank;
-        master_step(master, &heard, NULL, 0);
-    }
+    if (message->kind != MESSAGE_HELLO && message->kind != MESSAGE_GOODBYE)
+        hear(master, rank, now_ns);
     on_message(master, (uint32_t)rank, message, size);
 }

@@ -21,7 +21,9 @@ static void encode_report(const struct message *message, struct byte_writer *wri
         byte_writer_put_u64(writer, partial->size_bytes);
         byte_writer_put_u8(writer, partial->is_absent);
     }
-    byte_writer_put_blob(writer, message->as.report.payload, message->as.report.payload_size);
+    byte_writer_put_u32(writer, (uint32_t)message->as.report.payload_size);
+    if (message->as.report.payload != NULL) /* or else it is sent as a part of its own */
+        byte_writer_put(writer, message->as.report.payload, message->as.report.payload_size);
 }
 
 static void decode_report(struct byte_reader *reader, struct message *message)

@@ -135,6 +135,17 @@ static int handle_messages(struct rank *rank, uint64_t now_ns, struct sheaf_erro
     return MESSAGES_PER_ROUND;
 }
 
+/* Who is in the middle of a long message is not silent, however long that takes. */
+static void hear_parts(struct rank *rank, uint64_t now_ns)
+{
+    for (int from; (from = transport_next_heard(rank->transport)) >= 0;) {
+        if (rank->master != NULL)
+            master_hear(rank->master, from, now_ns);
+        else if (rank->worker != NULL && from == MASTER_RANK)
+            rank_worker_hear(rank->worker, now_ns);
+    }
+}
+
 /* Executors and the journal wake a rank; only messages wait for the end of a sleep. */
 static void sleep_until_woken(const struct rank *rank, uint64_t pause_ns)
 {
@@ -199,6 +210,7 @@ static int loop(struct rank *rank, struct sheaf_error *error)
         int handled = handle_messages(rank, now_ns, error);
         if (handled < 0)
             return handled;
+        hear_parts(rank, now_ns);
         bool did_something =
             handled > 0 || transport_fragment_count(rank->transport) != fragments_before;
         if (rank->master != NULL && master_poll(rank->master, now_ns, handled < MESSAGES_PER_ROUND))

@@ -20,6 +20,7 @@ enum {
     /* Spawners in a row that somebody kills, without a result in between: then the worker leaves.
      */
     SPAWNERS_LOST_MAX = 5,
+    BODY_BYTES_COPIED = 1 << 20, /* of a smaller result the memory is used again */
 };
 
 /* From the loss of a spawner to the next one; doubles with each. */
@@ -340,9 +341,14 @@ static void enter_session(struct rank_worker *worker, uint32_t session)
         say_hello(worker);
 }
 
-void rank_worker_handle(struct rank_worker *worker, struct message *message, uint64_t now_ns)
+void rank_worker_hear(struct rank_worker *worker, uint64_t now_ns)
 {
     worker->master_heard_ns = now_ns;
+}
+
+void rank_worker_handle(struct rank_worker *worker, struct message *message, uint64_t now_ns)
+{
+    rank_worker_hear(worker, now_ns);
     if (message->session > worker->session && message->kind != MESSAGE_END)
         enter_session(worker, message->session);
     if (message->session < worker->session && message->kind != MESSAGE_END)
@@ -411,6 +417,28 @@ static void on_slot_tasks(struct rank_worker *worker, const struct slot_event *e
     worker->unacknowledged_bytes += send_to_master(worker, &tasks);
 }
 
+/* A large result stays where it is. */
+static size_t send_report(struct rank_worker *worker, struct message *report,
+                          const struct slot_event *event)
+{
+    report->as.report.payload_size = event->body_size;
+    if (event->body_size < BODY_BYTES_COPIED) {
+        report->as.report.payload = event->body;
+        return send_to_master(worker, report);
+    }
+    report->session = worker->session;
+    report->incarnation = worker->incarnation;
+    struct byte_writer head = {0};
+    message_encode(report, &head);
+    const struct transport_parts parts = {.data = head.data,
+                                          .size = head.size,
+                                          .memory = slot_set_take_body(worker->slots, event->slot),
+                                          .body = event->body,
+                                          .body_size = event->body_size};
+    transport_send_parts(worker->transport, worker->master_rank, &parts);
+    return head.size + event->body_size;
+}
+
 /* What the executor left undone goes back first: the report ends the assignment. */
 static void on_slot_done(struct rank_worker *worker, const struct slot_event *event)
 {
@@ -425,9 +453,7 @@ static void on_slot_done(struct rank_worker *worker, const struct slot_event *ev
     report.as.report.busy_ns = event->busy_ns;
     report.as.report.partial_count = event->partial_count;
     report.as.report.partials = (struct partial *)(uintptr_t)event->partials;
-    report.as.report.payload = event->body;
-    report.as.report.payload_size = event->body_size;
-    worker->unacknowledged_bytes += send_to_master(worker, &report);
+    worker->unacknowledged_bytes += send_report(worker, &report, event);
     running->is_busy = false;
     worker->spawners_lost = 0;
 }

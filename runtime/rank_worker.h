@@ -25,6 +25,8 @@ void rank_worker_destroy(struct rank_worker *worker);
 
 /* A message from the master. Takes what it needs of it. */
 void rank_worker_handle(struct rank_worker *worker, struct message *message, uint64_t now_ns);
+/* A part of a long message from the master: it is there. */
+void rank_worker_hear(struct rank_worker *worker, uint64_t now_ns);
 /* Makes progress. True when there was something to do. */
 bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns);
 

@@ -471,6 +471,13 @@ int slot_poll(struct slot *slot, uint64_t now_ns, struct slot_event *event)
     return 0;
 }
 
+unsigned char *slot_take_body(struct slot *slot)
+{
+    unsigned char *memory = slot->incoming.bytes.data;
+    slot->incoming.bytes = (struct byte_writer){0};
+    return memory;
+}
+
 bool slot_has_news(const struct slot *slot)
 {
     if (slot->shared == NULL || slot->kill_cause == CAUSE_PLUGIN)

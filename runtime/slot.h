@@ -70,6 +70,8 @@ void slot_tell_stop(struct slot *slot);
 void slot_hear(struct slot *slot, const struct spawner_event *event);
 /* 1 with an event, 0 when there is none. */
 int slot_poll(struct slot *slot, uint64_t now_ns, struct slot_event *event);
+/* The memory of the last event's body; owned by the caller from now on. */
+unsigned char *slot_take_body(struct slot *slot);
 /* slot_poll would do something. */
 bool slot_has_news(const struct slot *slot);
 /* When slot_poll must be called; UINT64_MAX: no need. */

@@ -340,6 +340,11 @@ void slot_set_end_sleep(struct slot_set *slots)
     spawner_drain_wakes(slots->group.spawner);
 }
 
+unsigned char *slot_set_take_body(struct slot_set *slots, uint32_t slot)
+{
+    return slot_take_body(&slots->slots[slot]);
+}
+
 uint64_t slot_set_next_poll_ns(const struct slot_set *slots)
 {
     uint64_t next_ns = UINT64_MAX;

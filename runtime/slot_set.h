@@ -127,6 +127,9 @@ struct slot_event {
 /* Makes progress: drains rings, reaps, enforces limits. 1 with the next event, 0 when there is
  * none. `now_ns` is monotonic. */
 int slot_set_poll(struct slot_set *slots, uint64_t now_ns, struct slot_event *event);
+/* The memory in which the body of the slot's last event lies, for as long as one likes: owned by
+ * the caller from now on. */
+unsigned char *slot_set_take_body(struct slot_set *slots, uint32_t slot);
 /* A descriptor that becomes readable when an executor or the spawner has something to say, and
  * the calls around a sleep: prepare returns false when there is something already. */
 int slot_set_wake_descriptor(const struct slot_set *slots);

@@ -27,8 +27,11 @@ enum {
 };
 
 struct outgoing {
-    unsigned char *data; /* owned */
-    size_t size;
+    unsigned char *data; /* owned: the message, or what comes before its body */
+    size_t data_size;
+    unsigned char *memory;     /* owned: where the body lies, or NULL */
+    const unsigned char *body; /* borrowed from memory */
+    size_t size;               /* of all */
     size_t sent;
     STAILQ_ENTRY(outgoing) entry;
 };
@@ -49,6 +52,8 @@ struct peer {
     unsigned slot_count;
     bool is_active; /* in the transport's list of peers with something to send or complete */
     TAILQ_ENTRY(peer) active;
+    bool is_heard; /* in the transport's list of peers that said a part of something */
+    TAILQ_ENTRY(peer) heard;
     unsigned char *incoming; /* message under assembly, or NULL */
     size_t incoming_size;
     size_t incoming_filled;
@@ -64,6 +69,7 @@ struct transport {
     int rank_count;
     struct peer *peers;
     TAILQ_HEAD(, peer) active;
+    TAILQ_HEAD(, peer) heard;
     struct outgoing_queue to_self;
     unsigned next_receive;
     uint64_t fragment_count;  /* sent and received */
@@ -98,6 +104,7 @@ int transport_create(struct transport **transport, struct sheaf_error *error)
     for (int i = 0; i < created->rank_count; i++)
         STAILQ_INIT(&created->peers[i].queue);
     TAILQ_INIT(&created->active);
+    TAILQ_INIT(&created->heard);
     STAILQ_INIT(&created->to_self);
     for (unsigned i = 0; i < RECEIVES; i++) {
         int code = post_receive(created, i, error);
@@ -111,6 +118,7 @@ int transport_create(struct transport **transport, struct sheaf_error *error)
 static void outgoing_destroy(struct outgoing *outgoing)
 {
     free(outgoing->data);
+    free(outgoing->memory);
     free(outgoing);
 }
 
@@ -172,14 +180,35 @@ int transport_rank_count(const struct transport *transport)
     return transport->rank_count;
 }
 
-void transport_send(struct transport *transport, int rank, unsigned char *data, size_t size)
+/* One's own messages are lent out in one piece. */
+static void join_parts(struct outgoing *outgoing)
 {
+    if (outgoing->memory == NULL)
+        return;
+    unsigned char *joined = memory_allocate(outgoing->size);
+    memcpy(joined, outgoing->data, outgoing->data_size);
+    memcpy(joined + outgoing->data_size, outgoing->body, outgoing->size - outgoing->data_size);
+    free(outgoing->data);
+    free(outgoing->memory);
+    outgoing->data = joined;
+    outgoing->data_size = outgoing->size;
+    outgoing->memory = NULL;
+}
+
+void transport_send_parts(struct transport *transport, int rank,
+                          const struct transport_parts *parts)
+{
+    size_t size = parts->size + parts->body_size;
     CHECK(rank >= 0 && rank < transport->rank_count);
     CHECK(size > 0 && size <= TRANSPORT_MESSAGE_BYTES_MAX);
     struct outgoing *outgoing = memory_allocate_zeroed(1, sizeof *outgoing);
-    outgoing->data = data;
+    outgoing->data = parts->data;
+    outgoing->data_size = parts->size;
+    outgoing->memory = parts->memory;
+    outgoing->body = parts->body;
     outgoing->size = size;
     if (rank == transport->rank) {
+        join_parts(outgoing);
         STAILQ_INSERT_TAIL(&transport->to_self, outgoing, entry);
         return;
     }
@@ -190,6 +219,11 @@ void transport_send(struct transport *transport, int rank, unsigned char *data, 
         peer->is_active = true;
         TAILQ_INSERT_TAIL(&transport->active, peer, active);
     }
+}
+
+void transport_send(struct transport *transport, int rank, unsigned char *data, size_t size)
+{
+    transport_send_parts(transport, rank, &(struct transport_parts){.data = data, .size = size});
 }
 
 size_t transport_backlog_bytes(const struct transport *transport, int rank)
@@ -222,6 +256,19 @@ static void put_u32(unsigned char *target, uint32_t value)
         target[i] = (unsigned char)(value >> (8 * i));
 }
 
+/* Copies the next `size` bytes of the message. */
+static void copy_next(const struct outgoing *outgoing, unsigned char *target, size_t size)
+{
+    size_t data_left =
+        outgoing->sent < outgoing->data_size ? outgoing->data_size - outgoing->sent : 0;
+    size_t of_data = size < data_left ? size : data_left;
+    if (of_data > 0)
+        memcpy(target, outgoing->data + outgoing->sent, of_data);
+    if (size > of_data)
+        memcpy(target + of_data, outgoing->body + (outgoing->sent + of_data - outgoing->data_size),
+               size - of_data);
+}
+
 /* Hands the next fragment of the peer's first message to MPI. */
 static int send_fragment(struct transport *transport, struct peer *peer, struct sheaf_error *error)
 {
@@ -233,7 +280,7 @@ static int send_fragment(struct transport *transport, struct peer *peer, struct 
     size_t size = left < FRAGMENT_BODY_BYTES ? left : FRAGMENT_BODY_BYTES;
     put_u32(slot->bytes, (uint32_t)outgoing->size);
     put_u32(slot->bytes + 4, (uint32_t)outgoing->sent);
-    memcpy(slot->bytes + FRAGMENT_HEADER_BYTES, outgoing->data + outgoing->sent, size);
+    copy_next(outgoing, slot->bytes + FRAGMENT_HEADER_BYTES, size);
     int rank = (int)(peer - transport->peers);
     int code = MPI_Isend(slot->bytes, (int)size + FRAGMENT_HEADER_BYTES, MPI_BYTE, rank, TAG,
                          MPI_COMM_WORLD, &slot->request);
@@ -318,6 +365,14 @@ static void lend(struct transport *transport, struct transport_message *message,
     *message = lent;
 }
 
+static void note_heard(struct transport *transport, struct peer *peer)
+{
+    if (peer->is_heard)
+        return;
+    peer->is_heard = true;
+    TAILQ_INSERT_TAIL(&transport->heard, peer, heard);
+}
+
 static bool take_from_self(struct transport *transport, struct transport_message *message)
 {
     struct outgoing *first = STAILQ_FIRST(&transport->to_self);
@@ -362,6 +417,7 @@ static int take_received(struct transport *transport, struct transport_message *
             peer_drop_incoming(peer);
             return 1;
         }
+        note_heard(transport, peer);
     }
 }
 
@@ -374,6 +430,16 @@ int transport_poll(struct transport *transport, struct transport_message *messag
     if (code < 0)
         return code;
     return take_received(transport, message, error);
+}
+
+int transport_next_heard(struct transport *transport)
+{
+    struct peer *peer = TAILQ_FIRST(&transport->heard);
+    if (peer == NULL)
+        return -1;
+    TAILQ_REMOVE(&transport->heard, peer, heard);
+    peer->is_heard = false;
+    return (int)(peer - transport->peers);
 }
 
 unsigned char *transport_take_delivered(struct transport *transport)

@@ -28,6 +28,18 @@ int transport_rank_count(const struct transport *transport);
 
 /* Queues a message; takes ownership of `data` (malloc'ed). Never blocks. */
 void transport_send(struct transport *transport, int rank, unsigned char *data, size_t size);
+/* A message in two parts: a large body is not copied, which on a busy machine takes seconds. */
+struct transport_parts {
+    unsigned char *data; /* malloc'ed */
+    size_t size;
+    unsigned char *memory;     /* malloc'ed, or NULL: there is no body */
+    const unsigned char *body; /* somewhere in memory */
+    size_t body_size;
+};
+
+/* Likewise; takes ownership of data and memory. */
+void transport_send_parts(struct transport *transport, int rank,
+                          const struct transport_parts *parts);
 /* Bytes queued to `rank` and not yet handed to MPI: what back-pressure looks at. */
 size_t transport_backlog_bytes(const struct transport *transport, int rank);
 /* Drops everything queued to a rank that counts as lost. It may speak again later: what it has half
@@ -44,6 +56,9 @@ struct transport_message {
  * none. */
 int transport_poll(struct transport *transport, struct transport_message *message,
                    struct sheaf_error *error);
+/* A rank that has said a part of a message, not yet the whole, since it was named here last: it is
+ * not silent. Call it until it returns -1, for none. */
+int transport_next_heard(struct transport *transport);
 /* The bytes of the message that was delivered last, which the caller owns from now on: what it
  * borrowed from them stays valid until it frees them. */
 unsigned char *transport_take_delivered(struct transport *transport);

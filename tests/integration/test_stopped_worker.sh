@@ -61,8 +61,43 @@ lost_times()
     [ "$(grep -c 'worker 1 .*is lost' "$1")" -ge "$2" ]
 }
 
+# run_over_slow_link RANKS DIR OPTION...: long messages of these ranks take seconds; but everybody
+# is there all the time.
+run_over_slow_link()
+{
+    local ranks=$1 dir=$work/$2 status=0
+    shift 2
+    SLOW_LINK_US=1500 SLOW_LINK_FROM=$ranks LD_PRELOAD=$TEST_PLUGINS/slow_link.so "$sheaf" run \
+        --slots 1 --lost-after 1s --dir "$dir" "$@" >"$dir.out" 2>"$dir.said" ||
+        status=$?
+    [ $status = 0 ] && ! grep -q 'is lost\|heard nothing' "$dir.said" ||
+        { cat "$dir.said" && fail "exit status $status, or somebody counts as lost"; }
+}
+
+# Two results of 1500 fragments each.
+long_result_is_no_silence()
+{
+    run_over_slow_link 12 result "$TEST_PLUGINS/large.so" --workers 2 --tasks 2 \
+        --param bytes=6000000 || return 1
+    [ "$(stat -c %s "$work/result.out")" = 12000000 ] || fail "wrong size of the output"
+}
+
+# A worker is patient six times as long as a master.
+long_input_is_no_silence()
+{
+    cat >input.yaml <<END
+plugin: $TEST_PLUGINS/splitter.so
+split: plugin
+parameters: {counted: 0, named: 1, bytes: 16500000}
+END
+    run_over_slow_link 0 input input.yaml --workers 1 || return 1
+    [ "$(stat -c %s "$work/input.out")" = 16500000 ] || fail "wrong size of the output"
+}
+
 check stopped_worker_is_replaced_admitted_again_and_counted_once \
     stopped_worker_is_replaced_admitted_again_and_counted_once
 check worker_stopped_in_the_middle_of_a_result_goes_on \
     worker_stopped_in_the_middle_of_a_result_goes_on
+check long_result_is_no_silence long_result_is_no_silence
+check long_input_is_no_silence long_input_is_no_silence
 finish
