@@ -50,7 +50,7 @@ static int parse(int argc, char **argv, struct explanation *explanation, struct 
     int code = 0;
     optind = 0; /* glibc: start anew */
     opterr = 0;
-    for (int name; code == 0 && (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+    for (int name; code == 0 && (name = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         if (name == 'h')
             return 1;
         if (name == 's') {

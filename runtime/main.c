@@ -70,15 +70,27 @@ static int look_at_journal(void *context, const char *run_dir, const char *stage
     return 0;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static const char journal_help[] = "Usage: sheaf journal verify [--stage NAME] DIR\n"
+                                   "       sheaf journal dump [--stage NAME] DIR\n\n"
+                                   "Checks what the run in DIR has stored, or prints it.\n\n"
+                                   "  --stage NAME   only this stage of a job in stages\n";
+
 static int journal_command(int argc, char **argv)
 {
+    for (int i = 1; i < argc; i++)
+        if (is_help(argv[i]))
+            return fputs(journal_help, stdout) < 0;
     bool has_stage = argc == 5 && strcmp(argv[2], "--stage") == 0;
     struct journal_request request = {.exit_status = 0};
     request.is_verify = argc > 2 && strcmp(argv[1], "verify") == 0;
     bool is_dump = argc > 2 && strcmp(argv[1], "dump") == 0;
     if ((!request.is_verify && !is_dump) || (argc != 3 && !has_stage)) {
-        fprintf(stderr, "Usage: sheaf journal verify [--stage NAME] DIR\n"
-                        "       sheaf journal dump [--stage NAME] DIR\n");
+        fputs(journal_help, stderr);
         return EXIT_USAGE;
     }
     struct sheaf_error error;
@@ -112,22 +124,11 @@ static const struct {
     {"output", "[options] DIR", "what the commands of a run have written", output_command},
     {"doctor", "[DIR]", "check whether this host can run jobs", doctor_command},
     {"journal", "verify|dump DIR", "check or print what a run has stored", journal_command},
-    {"--version", "", "print the version", version_command},
-    {"--help", "", "print this text", help_command},
+    {"help", "[COMMAND]", "print this text, or how a command is used", help_command},
+    {"version", "", "print the version (-V, --version)", version_command},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
-
-static int help_command(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    printf("Usage: sheaf COMMAND ...\n\n"
-           "Runs a job as a bag of tasks over MPI, and goes on when parts of it are lost.\n\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        printf("  %-9s %-16s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    return 0;
-}
 
 static int unknown_command(const char *word)
 {
@@ -141,22 +142,53 @@ static int unknown_command(const char *word)
     return EXIT_USAGE;
 }
 
-static int dispatch(int argc, char **argv)
+static int dispatch(const char *word, int argc, char **argv)
 {
-    const char *word = argc > 1 ? argv[1] : "--help";
-    if (strcmp(word, "help") == 0 || strcmp(word, "-h") == 0)
-        word = "--help";
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, word) == 0)
-            return commands[i].command(argc - 1, argv + 1);
+            return commands[i].command(argc, argv);
     return unknown_command(word);
+}
+
+static void print_commands(void)
+{
+    printf("Usage: sheaf COMMAND ...\n\n"
+           "Runs a job as a bag of tasks over MPI, and goes on when parts of it are lost.\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-9s %-16s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    printf(
+        "\n`sheaf help COMMAND` says how a command is used, `man sheaf-COMMAND` what it does.\n");
+}
+
+/* Of a command: what that prints when it is asked itself. */
+static int help_command(int argc, char **argv)
+{
+    if (argc > 2) {
+        fprintf(stderr, "Usage: sheaf help [COMMAND]\n");
+        return EXIT_USAGE;
+    }
+    if (argc == 2 && strcmp(argv[1], "help") != 0 && strcmp(argv[1], "version") != 0) {
+        char *words[] = {argv[1], "--help", NULL};
+        return dispatch(argv[1], 2, words);
+    }
+    print_commands();
+    return 0;
+}
+
+/* Options that stand for commands. */
+static const char *command_of(const char *word)
+{
+    if (is_help(word))
+        return "help";
+    return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ? "version" : word;
 }
 
 int main(int argc, char **argv)
 {
     if (session_is_under_mpi())
         huge_pages_request(argv);
-    int status = dispatch(argc, argv);
+    int status =
+        argc > 1 ? dispatch(command_of(argv[1]), argc - 1, argv + 1) : dispatch("help", 1, argv);
     /* What was printed counts only if it arrived. */
     if (fflush(stdout) != 0 && status == 0) {
         perror("sheaf: error: cannot write to standard output");

@@ -74,7 +74,7 @@ static int parse(int argc, char **argv, struct output_options *options, struct s
         {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
     optind = 0; /* glibc: start anew */
     opterr = 0;
-    for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+    for (int name; (name = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         int code = 0;
         switch (name) {
         case 't':

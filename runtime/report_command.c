@@ -15,9 +15,14 @@ static int fail(const struct sheaf_error *error)
     return error->code == SHEAF_ERROR_NOT_FOUND ? EXIT_USAGE : sheaf_error_exit_status(error->code);
 }
 
+static const char help[] = "Usage: sheaf report [--json] [--stage NAME] DIR\n\n"
+                           "Says what failed in the run in DIR, why, and what to do about it.\n\n"
+                           "  --json         one object, for scripts\n"
+                           "  --stage NAME   only this stage of a job in stages\n";
+
 static int usage(void)
 {
-    fprintf(stderr, "Usage: sheaf report [--json] [--stage NAME] DIR\n");
+    fputs(help, stderr);
     return EXIT_USAGE;
 }
 
@@ -105,6 +110,8 @@ int report_command(int argc, char **argv)
 {
     struct report_request request = {0};
     for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return fputs(help, stdout) < 0;
         if (strcmp(argv[i], "--json") == 0)
             request.is_json = true;
         else if (strcmp(argv[i], "--stage") == 0 && i + 1 < argc)

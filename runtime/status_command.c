@@ -196,12 +196,19 @@ static int print(void *context, const char *dir, const char *stage, struct sheaf
     return *is_json ? print_json(dir, error) : print_for_people(dir, error);
 }
 
+static const char usage[] = "Usage: sheaf status [--json] [--stage NAME] DIR\n\n"
+                            "Says where the run in DIR stands.\n\n"
+                            "  --json         for scripts\n"
+                            "  --stage NAME   only this stage of a job in stages\n";
+
 int status_command(int argc, char **argv)
 {
     bool is_json = false;
     const char *dir = NULL;
     const char *stage = NULL;
     for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return fputs(usage, stdout) < 0;
         if (strcmp(argv[i], "--json") == 0)
             is_json = true;
         else if (strcmp(argv[i], "--stage") == 0 && i + 1 < argc)
@@ -212,7 +219,7 @@ int status_command(int argc, char **argv)
             dir = argv[i];
     }
     if (dir == NULL || dir[0] == '\0') {
-        fprintf(stderr, "Usage: sheaf status [--json] [--stage NAME] DIR\n");
+        fputs(usage, stderr);
         return 2;
     }
     struct sheaf_error error;

@@ -22,7 +22,7 @@
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, DUMP_BYTES_MAX = 256, DUMP_LINE_BYTES = 16 };
 
 static const char usage[] =
-    "usage: sheaf try --task I [options of sheaf run] JOB\n"
+    "Usage: sheaf try --task I [options of sheaf run] JOB\n"
     "       sheaf try --task I [options of sheaf run] --command TEXT [LIST]\n"
     "Runs task I (from 0) of the job that `sheaf run` would run with the same words, here and "
     "alone,\n"

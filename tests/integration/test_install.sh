@@ -56,10 +56,14 @@ another_prefix_after_the_build_is_followed()
     copy_of_the_build
     installs_under "$work/one" || return 1
     plugins_are_in "$work/one" && examples_run_from "$work/one" || return 1
-    local pc=$work/one/lib/pkgconfig/sheaf.pc
+    local dates pc=$work/one/lib/pkgconfig/sheaf.pc
     [ "$(field plugindir "$pc")" = "$work/one/lib/sheaf" ] &&
         [ "$(field includedir "$pc")" = "$work/one/include" ] ||
-        { cat "$pc" && fail "sheaf.pc names another prefix"; }
+        { cat "$pc" && fail "sheaf.pc names another prefix"; } || return 1
+    [ -e "$work/one/include/sheaf.hpp" ] || fail "sheaf.hpp is missing" || return 1
+    dates=$(sed -n 's/^\.Dd //p' "$work"/one/share/man/man*/sheaf*.[1357] | sort -u)
+    [ "$(wc -l <<<"$dates")" = 1 ] && [[ $dates =~ ^[A-Z][a-z]+\ [0-9]+,\ 20[0-9]+$ ]] ||
+        fail "dates of the manual pages: $dates"
 }
 
 prefix_on_the_command_line_of_make_is_followed()
