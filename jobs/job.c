@@ -56,6 +56,7 @@ void job_close(struct job *job)
 {
     free(job->name);
     free(job->source_path);
+    free(job->source_text);
     free(job->plugin_path);
     free(job->command.text);
     free(job->command.shell);

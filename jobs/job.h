@@ -90,6 +90,7 @@ struct stage_plan;
 struct job {
     char *name;        /* default: the job file's name without directory and ending */
     char *source_path; /* absolute; the file it was read from */
+    char *source_text; /* of the job file; NULL where there is none, and in a copy that travelled */
     char *plugin_path; /* absolute; found; NULL when tasks are commands */
     struct job_command command;
     struct split split;
@@ -143,6 +144,7 @@ struct job_command_line {
     bool is_nul_ended;    /* the list's items */
     bool is_piped;        /* files and list are text, cut into blocks for standard input */
     bool is_list_private; /* only the master can be sure to see the list's file */
+    bool is_stored;       /* its lines are stored elsewhere: the list's file may be gone */
     uint64_t block_bytes; /* 0: the default */
 };
 /* The name of the job of a command. Returns a string the caller owns. */
@@ -195,9 +197,20 @@ void job_command_identity(const struct job *job, unsigned char identity[JOB_IDEN
 
 enum { JOB_TASK_HASH_BYTES = 16 };
 
-/* Of what the task does: its stored input, and its index where that matters to the command. Only
- * for a job whose list may change. */
-void job_task_hash(const struct job *job, uint64_t task, struct byte_reader input,
+/* A task of a job whose list may change, for comparing. */
+struct job_task {
+    uint64_t index;
+    bool has_input;           /* false: it is a number */
+    struct byte_reader input; /* as it is stored */
+};
+
+/* Of the line that stands in the list for the task, wherever it stands, and whichever version of an
+ * input file it names. */
+void job_line_hash(const struct job *job, const struct job_task *task,
+                   unsigned char hash[JOB_TASK_HASH_BYTES]);
+/* Of what the task does: its input, and its index where that matters to the command; not of what it
+ * comes after. */
+void job_task_hash(const struct job *job, const struct job_task *task,
                    unsigned char hash[JOB_TASK_HASH_BYTES]);
 
 #endif

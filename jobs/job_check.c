@@ -70,13 +70,27 @@ static int check_range(const struct job *job, struct sheaf_error *error)
                            job->source_path);
 }
 
+/* One task may well write a file whose name is the same for each. */
+static int check_outputs(const struct job *job, uint64_t task_count, struct sheaf_error *error)
+{
+    const char *common = task_count > 1 ? job_command_find_common_output(job) : NULL;
+    if (common == NULL)
+        return 0;
+    return sheaf_error_set(error, SHEAF_ERROR_JOB,
+                           "the output file \"%.200s\" is the same for each task: put a "
+                           "replacement string into it, such as {/.} or {#}",
+                           common);
+}
+
 /* Walks no task: that the patterns match, and that the tasks can be counted, is known before. */
-static int check_split(const struct split *split, struct sheaf_error *error)
+static int check_split(const struct job *job, struct sheaf_error *error)
 {
     struct split_walk *walk;
-    int code = split_walk_create(split, &walk, error);
-    if (code == 0)
-        split_walk_destroy(walk);
+    int code = split_walk_create(&job->split, &walk, error);
+    if (code != 0)
+        return code;
+    code = check_outputs(job, split_walk_task_count(walk), error);
+    split_walk_destroy(walk);
     return code;
 }
 
@@ -121,14 +135,13 @@ int job_check(const struct job *job, struct sheaf_error *error)
         return code;
     switch (job->split.kind) {
     case SPLIT_RANGE:
-        break;
     case SPLIT_LINES:
     case SPLIT_FILES:
     case SPLIT_PRODUCT:
     case SPLIT_ITEMS:
     case SPLIT_BLOCKS:
     case SPLIT_STORED_BLOCKS:
-        code = check_split(&job->split, error);
+        code = check_split(job, error);
         break;
     case SPLIT_TASKS:
     case SPLIT_PLUGIN:

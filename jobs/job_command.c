@@ -105,6 +105,18 @@ int job_command_parse(const struct job *job, struct command_template **command,
     return code;
 }
 
+const char *job_command_find_common_output(const struct job *job)
+{
+    struct job_command_names list = job_command_names_of(job);
+    const struct command_template_options options = output_options_of(job, &list);
+    const char *found = NULL;
+    for (size_t i = 0; found == NULL && i < job->command.output_count; i++)
+        if (!output_template_is_varied(job->command.outputs[i], &options.names))
+            found = job->command.outputs[i];
+    job_command_names_close(&list);
+    return found;
+}
+
 int job_command_put_output(const struct job *job, size_t i, const struct command_values *values,
                            struct byte_writer *path, struct sheaf_error *error)
 {

@@ -38,6 +38,9 @@ void job_command_names_close(struct job_command_names *list);
 struct command_template_options job_command_options(const struct job *job,
                                                     const struct job_command_names *list);
 
+/* The first output file of the job that would be the same for each task; NULL when there is none.
+ * Borrowed from the job. */
+const char *job_command_find_common_output(const struct job *job);
 /* The path of output file i of a task, with NUL, behind what `path` holds. */
 int job_command_put_output(const struct job *job, size_t i, const struct command_values *values,
                            struct byte_writer *path, struct sheaf_error *error);

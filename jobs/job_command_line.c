@@ -44,13 +44,16 @@ static int read_list(const struct job_command_line *line, struct job *job,
     free(job->source_path);
     job->source_path = absolute;
     const char *name = line->is_list_private ? NULL : line->list_path;
+    struct sheaf_error unread;
+    if (line->is_stored)
+        error = &unread; /* which does not matter any more */
     if (split->item_form == ITEM_COMMANDS)
         code = command_list_find_shell(absolute, name, &job->command.shell, error);
     if (code == 0 && split->item_form == ITEM_COMMANDS)
         code = command_list_find_barriers(absolute, &split->table, error);
     if (code == 0 && split->table != NULL)
         split->kind = SPLIT_TASKS;
-    return code;
+    return line->is_stored ? 0 : code;
 }
 
 /* They stay as they are: a command finds its files where its user would. */

@@ -341,6 +341,9 @@ int job_parse(const char *text, size_t size, const char *path, struct job *job,
         job_close(&parsed);
         return code;
     }
+    parsed.source_text = memory_allocate(size + 1);
+    memcpy(parsed.source_text, text, size);
+    parsed.source_text[size] = '\0';
     *job = parsed;
     return 0;
 }

@@ -160,9 +160,10 @@ static int encode_split(const struct split *split, struct byte_writer *writer,
 
 bool job_list_may_change(const struct job *job)
 {
-    return job->plan == NULL && job->command.is_there && job->command.merge_text == NULL &&
-           (job->split.kind == SPLIT_RANGE || job->split.kind == SPLIT_ITEMS ||
-            job->split.kind == SPLIT_FILES || job->split.kind == SPLIT_PRODUCT);
+    enum split_kind kind = job->split.kind;
+    return job->plan == NULL && job->command.is_there &&
+           (kind == SPLIT_RANGE || kind == SPLIT_ITEMS || kind == SPLIT_FILES ||
+            kind == SPLIT_PRODUCT || kind == SPLIT_TASKS);
 }
 
 void job_command_identity(const struct job *job, unsigned char identity[JOB_IDENTITY_BYTES])
@@ -191,18 +192,32 @@ static bool depends_on_place(const struct job_command *command, struct byte_read
                                  : memmem(input.data, input.size, place, strlen(place)) != NULL;
 }
 
-void job_task_hash(const struct job *job, uint64_t task, struct byte_reader input,
-                   unsigned char hash[JOB_TASK_HASH_BYTES])
+static void hash_task(const struct job_task *task, bool has_place, struct byte_reader input,
+                      unsigned char hash[JOB_TASK_HASH_BYTES])
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
     SHA2_CTX context;
     SHA256Init(&context);
-    if (depends_on_place(&job->command, input))
-        SHA256Update(&context, (const unsigned char *)&task, sizeof task);
+    if (!task->has_input)
+        SHA256Update(&context, (const unsigned char *)"number", sizeof "number");
+    if (has_place || !task->has_input)
+        SHA256Update(&context, (const unsigned char *)&task->index, sizeof task->index);
     if (input.size > 0)
         SHA256Update(&context, input.data, input.size);
     SHA256Final(digest, &context);
     memcpy(hash, digest, JOB_TASK_HASH_BYTES);
+}
+
+void job_line_hash(const struct job *job, const struct job_task *task,
+                   unsigned char hash[JOB_TASK_HASH_BYTES])
+{
+    hash_task(task, false, split_input_name(job->split.kind, task->input), hash);
+}
+
+void job_task_hash(const struct job *job, const struct job_task *task,
+                   unsigned char hash[JOB_TASK_HASH_BYTES])
+{
+    hash_task(task, depends_on_place(&job->command, task->input), task->input, hash);
 }
 
 /* Each stage has an identity of its own: some may be new, and others gone. */

@@ -6,13 +6,24 @@
 
 #include <string.h>
 
+/* A parameter that is no axis is the same for all, and slots are used again. */
+bool output_template_is_varied(const char *text, const struct command_names *names)
+{
+    bool is_varied = false;
+    for (; *text != '\0'; text++) {
+        struct found_replacement found = replacement_find(text, names);
+        is_varied |= found.kind != REPLACEMENT_NONE && found.kind != REPLACEMENT_SLOT_NUMBER &&
+                     (found.kind != REPLACEMENT_NAMED || found.name < names->axis_count);
+    }
+    return is_varied;
+}
+
 int output_template_check(const char *text, const struct command_template_options *options,
                           struct sheaf_error *error)
 {
     int code = command_braces_check(text, options, error);
     if (code != 0)
         return code;
-    bool is_varied = false;
     for (const char *at = text; *at != '\0'; at++) {
         struct found_replacement found = replacement_find(at, &options->names);
         if (options->has_no_input && replacement_is_of_input(found.kind))
@@ -20,15 +31,8 @@ int output_template_check(const char *text, const struct command_template_option
                                    "the output file \"%.200s\" has %.*s, and the input of the "
                                    "command has no name: it is on standard input; use {#}",
                                    text, (int)found.size_bytes, at);
-        is_varied |= found.kind != REPLACEMENT_NONE && found.kind != REPLACEMENT_SLOT_NUMBER;
     }
-    if (is_varied)
-        return 0;
-    return sheaf_error_set(
-        error, SHEAF_ERROR_JOB,
-        "the output file \"%.200s\" is the same for each task: put a replacement "
-        "string into it, such as {/.} or {#}",
-        text);
+    return 0;
 }
 
 int output_template_fill(const char *text, const struct command_template_options *options,

@@ -7,7 +7,9 @@
 
 enum { JOB_OUTPUTS_MAX = 64 };
 
-/* JOB when the path would be the same for each task, or asks for an input that no command has. */
+/* Whether the path differs from task to task. */
+bool output_template_is_varied(const char *text, const struct command_names *names);
+/* JOB when the path asks for an input that no command has. */
 int output_template_check(const char *text, const struct command_template_options *options,
                           struct sheaf_error *error);
 /* Appends the path and NUL. INPUT when a value holds a NUL byte. */

@@ -313,6 +313,14 @@ int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct s
     return 1;
 }
 
+struct byte_reader split_input_name(enum split_kind kind, struct byte_reader stored)
+{
+    size_t size = stored.size;
+    if (kind == SPLIT_FILES && size >= FILE_VERSION_BYTES)
+        size -= FILE_VERSION_BYTES;
+    return byte_reader_of(stored.data, size);
+}
+
 int split_materialize(enum split_kind kind, struct byte_reader stored, struct byte_writer *scratch,
                       struct byte_reader *bytes, struct sheaf_error *error)
 {

@@ -28,6 +28,9 @@ bool split_walk_has_input(const struct split_walk *walk);
  * since the start. */
 int split_walk_next(struct split_walk *walk, struct byte_reader *input, struct sheaf_error *error);
 
+/* The part of a stored input that stays when the file that it names is changed. Borrows. */
+struct byte_reader split_input_name(enum split_kind kind, struct byte_reader stored);
+
 /* In an executor: turns a stored input into what the plug-in sees. For LINES and BLOCKS reads the
  * block: the lines that *start* within [offset, offset + size) of the file, whole. Others pass
  * through. *bytes is borrowed from `scratch` or `stored`. A file that vanished, shrank or cannot be

@@ -161,7 +161,7 @@ static int say_slots(const struct dry_run *dry, struct sheaf_error *error)
 int dry_run(const struct dry_run_options *options, struct sheaf_error *error)
 {
     struct dry_run dry = {.options = options};
-    const struct run_opening opening = {.options = options->options, .job = options->job};
+    struct run_opening opening = {.options = options->options, .job = options->job};
     int code = run_open_look(&opening, &dry.done, &dry.failed, error);
     if (code == 0)
         code = read_selection(&dry, error);

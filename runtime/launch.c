@@ -128,8 +128,6 @@ static void take_started(struct launch *launch, const struct control_line *line)
 {
     launch->result.was_started = true;
     launch->result.incarnation = line->as.started.incarnation;
-    if (*launch->options->mark < 0)
-        *launch->options->mark = run_directory_mark_launcher(launch->options->dir);
     char *log = run_directory_join(launch->options->dir, "logs/mpirun.log");
     mpirun_output_open_log(launch->output, log);
     free(log);

@@ -12,7 +12,6 @@ struct launch_options {
     char *const *arguments; /* of mpirun */
     const char *program;    /* what its ranks execute */
     uint32_t rank_count;    /* that this host will have; 0: not known */
-    int *mark;              /* of run_directory_mark_launcher, made when a master has started */
     const char *dir;        /* the run directory, which need not be there yet */
     const char *job_name;
     struct progress_display *display;

@@ -43,6 +43,7 @@ enum { EXIT_STOPPED = 3, EXIT_CANNOT_GO_ON = 4 };
 
 struct launcher {
     const struct run_options *options;
+    struct run_options effective; /* the same, with where standard input is stored; borrows */
     struct job job;
     char *dir;
     uint64_t end_unix_ms;
@@ -53,6 +54,8 @@ struct launcher {
     char *program;         /* this executable */
     char *stored_input;    /* a list from standard input; NULL: none */
     char *mpi_environment; /* what tasks find of it; NULL: nothing */
+    bool is_input_new;     /* no run knows of it yet */
+    bool is_new;           /* the run directory was made by this process */
     struct progress_display display;
     struct stop_request stop;
     int mark;                      /* in the run directory: this launcher is there; -1: not yet */
@@ -105,37 +108,78 @@ static int note_mpi_environment(struct launcher *launcher, struct sheaf_error *e
     return code;
 }
 
-/* Ranks cannot read the standard input that the user has given to this process. */
-static int store_input(struct launcher *launcher, struct sheaf_error *error)
+/* Nobody else may go on with the run, or take its result away, before this process has ended. Where
+ * the mark cannot be made the master says why, if the directory is not for it either. */
+static int claim(struct launcher *launcher, const char *dir, struct sheaf_error *error)
 {
-    const struct run_options *options = launcher->options;
-    if (options->job_path == NULL || strcmp(options->job_path, "-") != 0)
+    if (launcher->mark >= 0 || launcher->options->is_dry)
         return 0;
-    if (options->is_dry) {
-        char dir[] = "/tmp/sheaf-dry-run-XXXXXX";
-        if (mkdtemp(dir) == NULL)
-            return sheaf_error_set_errno(error, errno, "cannot make a directory in /tmp");
-        int code = stored_input_write(dir, STDIN_FILENO, &launcher->stored_input, error);
-        if (code != 0)
-            rmdir(dir);
-        return code;
-    }
-    char *name = run_job_name_of_input(options);
-    char *dir = run_job_directory(options, name);
-    int code = stored_input_write(dir, STDIN_FILENO, &launcher->stored_input, error);
-    free(name);
-    free(dir);
+    int code = run_directory_mark_launcher(dir, &launcher->mark, &launcher->is_new, error);
+    return code == SHEAF_ERROR_IN_USE ? code : 0;
+}
+
+static int store_for_dry_run(struct launcher *launcher, struct sheaf_error *error)
+{
+    char dir[] = "/tmp/sheaf-dry-run-XXXXXX";
+    if (mkdtemp(dir) == NULL)
+        return sheaf_error_set_errno(error, errno, "cannot make a directory in /tmp");
+    int code = stored_input_write(dir, STDIN_FILENO, &launcher->stored_input,
+                                  &launcher->is_input_new, error);
+    if (code != 0)
+        rmdir(dir);
     return code;
 }
 
-/* A dry run leaves nothing. */
-static void forget_input(struct launcher *launcher)
+/* Ranks cannot read the standard input that the user has given to this process. */
+static int store_input(struct launcher *launcher, struct sheaf_error *error)
 {
-    if (launcher->options->is_dry && launcher->stored_input != NULL) {
+    const struct run_options *options = &launcher->effective;
+    if (options->stored_input != NULL)
+        launcher->stored_input = memory_copy_string(options->stored_input);
+    if (options->stored_input != NULL || options->job_path == NULL ||
+        strcmp(options->job_path, "-") != 0)
+        return 0;
+    int code;
+    if (options->is_dry) {
+        code = store_for_dry_run(launcher, error);
+    } else {
+        char *name = run_job_name_of_input(options);
+        launcher->dir = run_job_directory(options, name);
+        free(name);
+        code = claim(launcher, launcher->dir, error);
+        if (launcher->mark >= 0)
+            run_directory_name_launcher(launcher->mark); /* it may be long until all is read */
+        if (code == 0)
+            code = stored_input_write(launcher->dir, STDIN_FILENO, &launcher->stored_input,
+                                      &launcher->is_input_new, error);
+    }
+    launcher->effective.stored_input = launcher->stored_input;
+    return code;
+}
+
+/* A master has made the run directory one of the job, whatever became of it then. */
+static bool has_begun(const struct launcher *launcher)
+{
+    if (launcher->dir == NULL)
+        return false;
+    char *path = run_directory_join(launcher->dir, "identity");
+    bool is_there = access(path, F_OK) == 0;
+    free(path);
+    return is_there;
+}
+
+/* A dry run leaves nothing, nor does one that is refused. */
+static void forget_input(struct launcher *launcher, bool was_refused)
+{
+    bool is_dry = launcher->options->is_dry;
+    if (launcher->is_input_new && launcher->stored_input != NULL && (is_dry || was_refused))
         unlink(launcher->stored_input);
+    if (launcher->is_input_new && launcher->stored_input != NULL && is_dry) {
         *strrchr(launcher->stored_input, '/') = '\0';
         rmdir(launcher->stored_input);
     }
+    if (was_refused && launcher->is_new && launcher->mark >= 0)
+        run_directory_remove_new(launcher->dir);
     free(launcher->stored_input);
 }
 
@@ -144,7 +188,7 @@ static int tell_only(const struct launcher *launcher, struct sheaf_error *error)
     const struct mpirun_layout layout = mpirun_layout_choose(
         launcher->options, host_list_usable_count(&launcher->hosts), launcher->core_count);
     const struct dry_run_options options = {
-        .options = launcher->options,
+        .options = &launcher->effective,
         .job = &launcher->job,
         .hosts = &launcher->hosts,
         .ranks = layout.ranks,
@@ -155,11 +199,15 @@ static int tell_only(const struct launcher *launcher, struct sheaf_error *error)
 /* Here there is time for it: no worker waits for this process. */
 static int follow_edits(struct launcher *launcher, struct sheaf_error *error)
 {
-    struct run_opening opening = {.options = launcher->options, .job = &launcher->job};
+    struct run_opening opening = {
+        .options = &launcher->effective, .job = &launcher->job, .is_launcher = true};
     int code = run_open_edited(&opening, error);
-    if (code != 0 || !opening.was_edited || launcher->options->is_quiet)
+    if (code != 0 || !opening.was_edited)
         return code;
-    char text[160];
+    stored_input_remove_others(launcher->dir, launcher->stored_input);
+    if (launcher->options->is_quiet)
+        return 0;
+    char text[RUN_OPEN_TEXT_BYTES];
     run_open_describe(&opening, text, sizeof text);
     say(launcher, "%s", text);
     return 0;
@@ -182,9 +230,7 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
 {
     const struct run_options *options = launcher->options;
     struct master_job loaded = {.job.name = NULL};
-    struct run_options stored = *options;
-    stored.stored_input = launcher->stored_input;
-    int code = master_job_load(&stored, &loaded, error);
+    int code = master_job_load(&launcher->effective, &loaded, error);
     launcher->job = loaded.job;
     free(loaded.stage_hooks);
     launcher->end_unix_ms = loaded.end_unix_ms;
@@ -199,7 +245,8 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
     if (code != 0)
         return code;
     launcher->leave_ns = walltime_plan_until(launcher->end_unix_ms).leave_ns;
-    launcher->dir = run_job_directory(options, launcher->job.name);
+    if (launcher->dir == NULL)
+        launcher->dir = run_job_directory(options, launcher->job.name);
     launcher->core_count = count_cores();
     code = check_limits(launcher, error);
     if (code != 0)
@@ -290,7 +337,6 @@ static int launch_on(struct launcher *launcher, const char *host, struct launch_
         .arguments = arguments,
         .program = launcher->program,
         .rank_count = knows_rank_count(launcher, &layout) ? layout.ranks : 0,
-        .mark = &launcher->mark,
         .dir = launcher->dir,
         .job_name = launcher->job.name,
         .display = &launcher->display,
@@ -435,6 +481,19 @@ static int run(struct launcher *launcher, struct launch_result *result, struct s
     }
 }
 
+/* The command that continues the run, which the caller owns. Where the words of this one would not
+ * do, since they name standard input, the run directory does. NULL when nothing had begun. */
+static char *line_to_continue(const struct launcher *launcher, bool is_selection)
+{
+    const struct run_options *options = launcher->options;
+    if (launcher->stored_input == NULL && !options->is_continued)
+        return command_line_to_continue(options->arguments, options->argument_count, is_selection);
+    char program[] = "sheaf";
+    char command[] = "run";
+    char *words[] = {program, command, launcher->dir};
+    return has_begun(launcher) ? command_line_format(words, 3) : NULL;
+}
+
 /* The last words: the result, or what to do next. Returns the exit status. */
 static int conclude(struct launcher *launcher, const struct launch_result *result, int status)
 {
@@ -455,13 +514,15 @@ static int conclude(struct launcher *launcher, const struct launch_result *resul
         free(output);
     }
     if (status == EXIT_STOPPED || (status == EXIT_CANNOT_GO_ON && launcher->was_started)) {
-        char *line = command_line_to_continue(launcher->options->arguments,
-                                              launcher->options->argument_count, is_selection);
-        say(launcher, "%s. To %s: %s",
+        char *line = line_to_continue(launcher, is_selection);
+        say(launcher, "%s%s%s",
             status != EXIT_STOPPED                          ? "the results so far are kept"
             : result->how == LAUNCH_STOPPED || is_selection ? result->text
                                                             : "stopped",
-            is_selection ? "run them as well" : "continue", line);
+            line == NULL   ? ""
+            : is_selection ? ". To run them as well: "
+                           : ". To continue: ",
+            line != NULL ? line : "");
         free(line);
     }
     return status;
@@ -469,35 +530,42 @@ static int conclude(struct launcher *launcher, const struct launch_result *resul
 
 int launcher_run(const struct run_options *options, struct sheaf_error *error)
 {
-    struct launcher launcher = {.options = options, .mark = -1};
+    struct launcher launcher = {.options = options, .effective = *options, .mark = -1};
     struct launch_result result;
+    bool was_refused = true;
     /* First, so that Ctrl-C ends the reading of a terminal at once. */
     int code = store_input(&launcher, error);
     if (code != 0)
-        return code;
+        goto out_input;
     code = stop_request_open(&launcher.stop, error);
-    if (code != 0) {
-        forget_input(&launcher);
-        return code;
-    }
+    if (code != 0)
+        goto out_input;
     code = prepare(&launcher, error);
     if (code == 0 && options->is_dry)
         code = tell_only(&launcher, error);
     if (code != 0 || options->is_dry)
         goto out;
+    code = claim(&launcher, launcher.dir, error);
+    if (code != 0)
+        goto out;
     progress_display_init(&launcher.display, STDERR_FILENO, options->is_quiet);
     code = follow_edits(&launcher, error);
-    if (code == 0)
+    if (code == 0) {
+        if (launcher.mark >= 0)
+            run_directory_name_launcher(launcher.mark);
+        was_refused = false;
         code = run(&launcher, &result, error);
+    }
     if (code >= 0)
         code = conclude(&launcher, &result, code);
 out:
-    if (launcher.mark >= 0)
-        close(launcher.mark);
     stop_request_close(&launcher.stop);
+out_input:
+    forget_input(&launcher, was_refused || !has_begun(&launcher));
+    if (launcher.mark >= 0)
+        run_directory_close_mark(launcher.mark);
     free(launcher.program);
     free(launcher.mpi_environment);
-    forget_input(&launcher);
     free(launcher.dir);
     host_list_close(&launcher.hosts);
     job_close(&launcher.job);

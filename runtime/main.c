@@ -1,4 +1,5 @@
 /* main.c - the program: hands each command to the part that does it. */
+#include "continued_command.h"
 #include "doctor.h"
 #include "explain_command.h"
 #include "huge_pages.h"
@@ -32,9 +33,20 @@ static int fail(const struct sheaf_error *error)
 static int run_command(int argc, char **argv)
 {
     struct run_options options;
+    struct continued_command continued = {0};
     struct sheaf_error error;
     if (options_parse(argc, argv, &options, &error) != 0)
         return fail(&error);
+    if (!options.wants_help && continued_command_is_asked(&options)) {
+        int code = continued_command_make(&options, &continued, &error);
+        options_close(&options);
+        if (code == 0)
+            code = options_parse(continued.word_count, continued.words, &options, &error);
+        if (code != 0) {
+            continued_command_close(&continued);
+            return fail(&error);
+        }
+    }
     int status = 0;
     if (options.wants_help)
         options_print_help(stdout);
@@ -46,6 +58,7 @@ static int run_command(int argc, char **argv)
     else
         status = launcher_run(&options, &error);
     options_close(&options);
+    continued_command_close(&continued);
     return status < 0 ? fail(&error) : status;
 }
 

@@ -58,6 +58,7 @@ struct master {
     struct range_set only; /* the tasks that this run is for, when options->only says so */
     struct plugin_hooks hooks;
     struct run_directory *directory;
+    bool needs_stored_tasks; /* the list is not what it was when the run began */
     struct journal *journal;
     int journal_event; /* eventfd */
     struct scheduler *scheduler;

@@ -48,7 +48,10 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
     int code = run_job_read(options, &fresh.job, error);
     if (code < 0)
         return code;
-    code = job_check(&fresh.job, error);
+    /* What a run that is continued has stored is all the input that it needs. */
+    code = options->is_continued && job_list_may_change(&fresh.job)
+               ? job_check_program(&fresh.job, error)
+               : job_check(&fresh.job, error);
     if (code == 0)
         code = job_check_use(&fresh.job, error);
     if (code == 0 && !options->is_under_launcher)
@@ -137,9 +140,10 @@ static int open_directory(struct master *master, struct sheaf_error *error)
         .is_stage_fresh = stage->is_fresh,
     };
     int code = run_open(&opening, &master->directory, error);
+    master->needs_stored_tasks = opening.needs_stored_tasks;
     if (code != 0 || !opening.was_edited)
         return code;
-    char text[160];
+    char text[RUN_OPEN_TEXT_BYTES];
     run_open_describe(&opening, text, sizeof text);
     master_tell(master, CONTROL_INFO, "%s", text);
     return 0;
@@ -184,6 +188,12 @@ static int start(struct master *master, bool is_new, struct sheaf_error *error)
     master->done_at_start = state_done(state)->task_count;
     master->was_finished = state_phase(state) == PHASE_FINISHED && !master->options->retries_failed;
     int code = check_graph(master, error);
+    if (code == 0 && master->needs_stored_tasks && state_phase(state) == PHASE_NEW)
+        code = sheaf_error_set(error, SHEAF_ERROR_INPUT,
+                               "the list has changed since, or is gone, and %s was stopped before "
+                               "it had stored it, so that nothing of it is done: repeat the whole "
+                               "command",
+                               run_directory_path(master->directory));
     if (code == 0)
         code = master_inputs_open(master, error);
     if (code == 0)

@@ -92,7 +92,8 @@ static const struct option_entry option_table[] = {
            0),
     OPTION(FLAG, 0, "fresh", NULL, "first delete what an earlier run left", AT(is_fresh), 0, 0),
     OPTION(FLAG, 0, "force", NULL, "continue although the job has changed", AT(is_forced), 0, 0),
-
+    OPTION(FLAG, 0, "prune", NULL, "drop the results of lines that are in the list no more",
+           AT(is_pruned), 0, 0),
     OPTION(FLAG, 0, "dry-run", NULL, "say what would run, and where; run nothing", AT(is_dry), 0,
            0),
 
@@ -158,6 +159,7 @@ static const struct option_entry option_table[] = {
 
     OPTION(TEXT, 0, "stored-input", "PATH", NULL, AT(stored_input), 0, 0),
     OPTION(TEXT, 0, "mpi-environment", "WORD", NULL, AT(mpi_environment), 0, 0),
+    OPTION(FLAG, 0, "continued", NULL, NULL, AT(is_continued), 0, 0),
     OPTION(FLAG, 0, "under-launcher", NULL, NULL, AT(is_under_launcher), 0, 0),
     OPTION(FLAG, 0, "restart", NULL, NULL, AT(is_restart), 0, 0),
     OPTION(COUNT_64, 0, "end-at", "UNIX_MS", NULL, AT(end_unix_ms), 1, UINT64_MAX),
@@ -231,6 +233,30 @@ static void add_text(const char ***texts, size_t *count, const char *text)
 {
     *texts = memory_resize(*texts, (*count + 1) * sizeof **texts);
     (*texts)[(*count)++] = text;
+}
+
+/* What the next run of the job is not told again: what it began with, and what is internal. */
+static bool is_for_once(const struct option_entry *entry)
+{
+    static const char *const names[] = {"dir",   "only",  "retry-failed", "fresh",
+                                        "force", "prune", "dry-run",      "help"};
+    bool is_listed = entry->help == NULL;
+    for (size_t i = 0; !is_listed && i < sizeof names / sizeof *names; i++)
+        is_listed = strcmp(entry->name, names[i]) == 0;
+    return is_listed;
+}
+
+static void add_word(struct run_options *options, const struct option_entry *entry,
+                     const char *value)
+{
+    options->words =
+        memory_resize(options->words, (options->word_count + 1) * sizeof *options->words);
+    struct option_word *word = &options->words[options->word_count++];
+    size_t size = strlen(entry->name) + (value != NULL ? strlen(value) : 0) + sizeof "--=";
+    word->is_for_once = is_for_once(entry);
+    word->text = memory_allocate(size);
+    snprintf(word->text, size, "--%s%s%s", entry->name, value != NULL ? "=" : "",
+             value != NULL ? value : "");
 }
 
 static int parse_number(const struct option_entry *entry, const char *text, uint64_t *value,
@@ -324,7 +350,9 @@ static int parse_arguments(int argc, char **argv, struct run_options *options,
                 return usage(error, "no argument belongs to ", argv[optind - 1]);
             return unknown_option(is_letter ? letter : argv[optind > at ? optind - 1 : at], error);
         }
-        int code = set_option(options, find_entry(value), optarg, error);
+        const struct option_entry *entry = find_entry(value);
+        add_word(options, entry, optarg);
+        int code = set_option(options, entry, optarg, error);
         if (code != 0)
             return code;
     }
@@ -401,6 +429,11 @@ void options_close(struct run_options *options)
     free(options->inputs);
     free(options->output_files);
     free(options->mpi_options);
+    for (size_t i = 0; i < options->word_count; i++)
+        free(options->words[i].text);
+    free(options->words);
+    options->words = NULL;
+    options->word_count = 0;
     options->parameters = NULL;
     options->inputs = NULL;
     options->output_files = NULL;
@@ -412,10 +445,12 @@ void options_print_help(FILE *out)
     enum { HELP_COLUMN = 30 };
     fprintf(out,
             "Usage: sheaf run [options] JOB\n"
-            "       sheaf run [options] --command TEXT [LIST]\n\n"
+            "       sheaf run [options] --command TEXT [LIST]\n"
+            "       sheaf run [options] DIR\n\n"
             "JOB is a job file (.yaml), a plug-in (.so) or a list of command lines; LIST holds\n"
             "an input a line; - is a list on standard input. The same command again continues\n"
-            "where the run was interrupted.\n");
+            "where the run was interrupted; DIR is its run directory, and continues it with\n"
+            "what is stored there.\n");
     for (size_t i = 0; i < OPTION_ENTRIES; i++) {
         const struct option_entry *entry = &option_table[i];
         if (entry->form == OPTION_HEADING) {

@@ -6,6 +6,12 @@
 
 #include <stdio.h>
 
+/* An option as it was given, in the one form that all of them have: "--name" or "--name=value". */
+struct option_word {
+    char *text;
+    bool is_for_once; /* says nothing of the runs that continue this one */
+};
+
 /* Strings are borrowed from argv, which must outlive this; the arrays are owned. */
 struct run_options {
     const char *job_path; /* "-": a list on standard input; NULL: none, with a command */
@@ -38,6 +44,7 @@ struct run_options {
     uint64_t walltime_ns;        /* from the start; 0 = as the batch system says */
     bool is_fresh;
     bool is_forced;
+    bool is_pruned;         /* results of lines that are gone are not kept */
     bool retries_failed;    /* what failed for good is tried again */
     const char *output_dir; /* takes a file a task; NULL = none does */
     const char *log_path;   /* takes a line a task; NULL = none does */
@@ -58,7 +65,8 @@ struct run_options {
     const char **mpi_options; /* words, in the order given */
     size_t mpi_option_count;
 
-    /* From the launcher to the ranks. */
+    /* From the launcher to the ranks, and from `sheaf run DIR` to itself. */
+    bool is_continued;           /* the job is the one that is stored in the run directory */
     const char *stored_input;    /* where it has stored standard input; NULL: nowhere */
     const char *mpi_environment; /* mpi_environment.h; NULL: it had none */
     bool is_under_launcher;      /* a launcher reads this rank's standard error */
@@ -69,6 +77,8 @@ struct run_options {
     /* All arguments after "run", for passing on and for printing; borrowed. */
     char *const *arguments;
     int argument_count;
+    struct option_word *words; /* all options among them, in their order; owned */
+    size_t word_count;
 };
 
 /* Reads argv[1..argc-1] (argv[0] is "run"); reorders argv. USAGE with a text that names the

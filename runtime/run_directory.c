@@ -3,8 +3,10 @@
 
 #include "../scheduler/memory.h"
 #include "atomic_file.h"
+#include "kept_results.h"
 #include "run_identity.h"
 #include "run_swap.h"
+#include "stored_command.h"
 #include "stored_input.h"
 
 #include <dirent.h>
@@ -19,6 +21,11 @@
 
 #define LAUNCHER_MARK "launcher"
 
+enum { HOLDER_TEXT_BYTES = RUN_DIRECTORY_HOST_BYTES + 48 };
+
+static int find_holder_of(const char *dir, const char *name, struct run_directory_holder *holder,
+                          struct sheaf_error *error);
+
 struct run_directory {
     char *path;
     int lock;
@@ -29,7 +36,7 @@ struct run_directory {
 static const char *const run_files[] = {
     "graph",       "inputs.data", "inputs.index", "output",    "output.incomplete",
     "status.json", "report",      "logs",         "discarded", "failed",
-    "stages.list", "stages",      "digest",
+    "stages.list", "stages",      "digest",       "kept",      "command",
 };
 
 char *run_directory_join(const char *dir, const char *name)
@@ -55,7 +62,8 @@ int run_directory_write_file(const char *dir, const char *name, const void *data
  * ended before it wrote one. */
 static bool is_name_of_beginning(const char *name)
 {
-    static const char *const names[] = {".", "..", "lock", "logs", "journal", "identity.sheaf-tmp"};
+    static const char *const names[] = {
+        ".", "..", "lock", LAUNCHER_MARK, "logs", "journal", "identity.sheaf-tmp"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -173,6 +181,15 @@ static void read_holder(int descriptor, struct run_directory_holder *holder)
     holder->process_id = process_id;
 }
 
+/* " on HOST, process N", as far as that is known. */
+static void describe_holder(const struct run_directory_holder *holder, char text[HOLDER_TEXT_BYTES])
+{
+    text[0] = '\0';
+    if (holder->process_id != 0)
+        snprintf(text, HOLDER_TEXT_BYTES, " on %s, process %lld", holder->host,
+                 (long long)holder->process_id);
+}
+
 static void write_holder(int descriptor)
 {
     char text[RUN_DIRECTORY_HOST_BYTES + 32] = "";
@@ -183,6 +200,13 @@ static void write_holder(int descriptor)
     /* Only for the words of a message: a full disk is reported by whoever needs the space. */
     if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, text, (size_t)length, 0) != length)
         return;
+}
+
+/* One that was killed has left its name. */
+static void clear_holder(int descriptor)
+{
+    if (lseek(descriptor, 0, SEEK_END) > 0 && ftruncate(descriptor, 0) != 0)
+        return; /* a wrong name in a message, at most */
 }
 
 static int make_mark(const char *dir, const char *name, struct sheaf_error *error)
@@ -233,14 +257,12 @@ static int take_lock(int descriptor, const struct run_directory_options *options
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
     }
     struct run_directory_holder holder;
+    char text[HOLDER_TEXT_BYTES];
     read_holder(descriptor, &holder);
-    if (holder.process_id == 0)
-        return sheaf_error_set(error, SHEAF_ERROR_IN_USE,
-                               "%s is in use by another sheaf: wait for it, or end it",
-                               options->path);
+    describe_holder(&holder, text);
     return sheaf_error_set(error, SHEAF_ERROR_IN_USE,
-                           "%s is in use by sheaf on %s, process %lld: wait for it, or end it",
-                           options->path, holder.host, (long long)holder.process_id);
+                           "%s is in use by %ssheaf%s: wait for it, or end it", options->path,
+                           text[0] == '\0' ? "another " : "", text);
 }
 
 static int open_lock(const struct run_directory_options *options, int *lock,
@@ -297,7 +319,8 @@ static int set_identity(const struct run_directory_options *options, bool is_kno
 {
     if (!is_known || options->is_fresh)
         memcpy(identity->journal, options->identity, sizeof identity->journal);
-    else if (memcmp(identity->job, options->identity, sizeof identity->job) == 0)
+    else if (memcmp(identity->job, options->identity, sizeof identity->job) == 0 &&
+             memcmp(identity->commands, options->commands, sizeof identity->commands) == 0)
         return 0;
     memcpy(identity->job, options->identity, sizeof identity->job);
     memcpy(identity->commands, options->commands, sizeof identity->commands);
@@ -314,6 +337,14 @@ static int adapt(const struct run_directory_options *options, struct run_identit
         return 0;
     int code = options->adapt(options->adapt_context, options->path, error);
     return code == 0 ? run_identity_read(options->path, identity, error) : code;
+}
+
+static int write_command(const struct run_directory_options *options, struct sheaf_error *error)
+{
+    const struct byte_writer *command = options->command;
+    return command == NULL ? 0
+                           : run_directory_write_file(options->path, STORED_COMMAND_NAME,
+                                                      command->data, command->size, error);
 }
 
 static int make_folders(const char *dir, struct sheaf_error *error)
@@ -338,6 +369,10 @@ static int prepare(const struct run_directory_options *options, struct run_direc
         code = clear(options->path, error);
     if (code == 0)
         code = set_identity(options, found == 1, &identity, error);
+    if (code == 0)
+        code = write_command(options, error);
+    if (code == 0 && options->is_pruned)
+        code = run_swap_remove(options->path, KEPT_RESULTS_NAME, error);
     if (code == 0)
         code = make_folders(options->path, error);
     if (code == 0)
@@ -376,6 +411,26 @@ int run_directory_make(const char *path, struct sheaf_error *error)
     return code < 0 ? code : 0;
 }
 
+static int tell_launcher(const char *dir, const struct run_directory_holder *holder,
+                         struct sheaf_error *error)
+{
+    char text[HOLDER_TEXT_BYTES];
+    describe_holder(holder, text);
+    return sheaf_error_set(error, SHEAF_ERROR_IN_USE,
+                           "%s is in use by another `sheaf run`%s: wait until it has ended, or end "
+                           "it (Ctrl-C there); --dir DIR runs this one beside it",
+                           dir, text);
+}
+
+/* A master without a launcher, where one watches that has another master, or a result to print. */
+static int check_launcher(const char *dir, struct sheaf_error *error)
+{
+    struct run_directory_holder holder;
+    return find_holder_of(dir, LAUNCHER_MARK, &holder, NULL) == 1
+               ? tell_launcher(dir, &holder, error)
+               : 0;
+}
+
 int run_directory_open(const struct run_directory_options *options,
                        struct run_directory **directory, struct sheaf_error *error)
 {
@@ -384,6 +439,8 @@ int run_directory_open(const struct run_directory_options *options,
         return code;
     struct run_identity identity;
     code = check_identity(options, &identity, error);
+    if (code >= 0 && !options->is_of_launcher)
+        code = check_launcher(options->path, error);
     if (code < 0)
         return code;
     struct run_directory *opened = memory_allocate_zeroed(1, sizeof *opened);
@@ -473,18 +530,53 @@ int run_directory_find_holder(const char *dir, struct run_directory_holder *hold
     return find_holder_of(dir, "lock", holder, error);
 }
 
-int run_directory_mark_launcher(const char *dir)
+static int open_mark(const char *dir, int *mark, struct sheaf_error *error)
 {
     char *path = run_directory_join(dir, LAUNCHER_MARK);
     int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int code = 0;
+    if (descriptor < 0)
+        code = sheaf_error_set_errno(error, errno,
+                                     "cannot write to the run directory: cannot open %s", path);
     free(path);
-    if (descriptor >= 0 && try_lock(descriptor) != 0) {
-        close(descriptor);
-        return -1;
+    if (code != 0)
+        return code;
+    if (try_lock(descriptor) == 0) {
+        clear_holder(descriptor);
+        *mark = descriptor;
+        return 0;
     }
-    if (descriptor >= 0)
-        write_holder(descriptor);
-    return descriptor;
+    struct run_directory_holder holder;
+    int saved_errno = errno;
+    read_holder(descriptor, &holder);
+    close(descriptor);
+    if (saved_errno == EAGAIN || saved_errno == EACCES)
+        return tell_launcher(dir, &holder, error);
+    return sheaf_error_set_errno(error, saved_errno, "cannot lock %s/" LAUNCHER_MARK, dir);
+}
+
+int run_directory_mark_launcher(const char *dir, int *mark, bool *is_new, struct sheaf_error *error)
+{
+    *is_new = access(dir, F_OK) != 0;
+    int code = run_directory_make(dir, error);
+    return code == 0 ? open_mark(dir, mark, error) : code;
+}
+
+void run_directory_name_launcher(int mark)
+{
+    write_holder(mark);
+}
+
+void run_directory_close_mark(int mark)
+{
+    clear_holder(mark);
+    close(mark);
+}
+
+void run_directory_remove_new(const char *dir)
+{
+    run_swap_remove(dir, LAUNCHER_MARK, NULL);
+    rmdir(dir);
 }
 
 bool run_directory_is_alive(const char *dir)

@@ -4,10 +4,13 @@
  *
  *     identity       which job this is (text)
  *     lock           held by the master; names its host and process
- *     launcher       held by the launcher, where there is one
+ *     launcher       held by the launcher, where there is one, until it has printed the result
+ *     command        the words that began the run, and what they mean (stored_command.h)
  *     journal/       results and decisions
  *     stdin-*        lists that came on standard input, named by their contents
  *     failed/        what failed commands wrote
+ *     kept           results of lines that are in the list no more (kept_results.h)
+ *     graph          which tasks come after which others (graph_file.h)
  *     inputs.data, inputs.index, output, status.json, report
  *     stages.list    the names of the job's stages, in the order of its file
  *     stages/NAME/   of a job in stages: the run directory of each, with all of the above
@@ -22,6 +25,7 @@
 #ifndef SHEAF_RUN_DIRECTORY_H
 #define SHEAF_RUN_DIRECTORY_H
 
+#include "../scheduler/bytes.h"
 #include "../scheduler/error.h"
 
 #include <stdbool.h>
@@ -36,8 +40,11 @@ struct run_directory_options {
     const char *stage_name; /* the directory is that of a stage of the job; NULL: it is not */
     unsigned char identity[RUN_DIRECTORY_IDENTITY_BYTES];
     unsigned char commands[RUN_DIRECTORY_IDENTITY_BYTES]; /* job_command_identity */
-    bool is_fresh;         /* --fresh: delete what an earlier run left */
-    bool is_forced;        /* --force: continue although the job has changed */
+    bool is_fresh;       /* --fresh: delete what an earlier run left */
+    bool is_forced;      /* --force: continue although the job has changed */
+    bool is_pruned;      /* --prune: delete what is kept of lines that are gone */
+    bool is_of_launcher; /* the launcher that may hold DIR/launcher is the caller, or its own */
+    const struct byte_writer *command; /* what DIR/command is to hold; NULL: it stays as it is */
     uint32_t lock_wait_ms; /* patience with another holder: a master that is just being ended */
     bool takes_over; /* ask another holder to leave: a master whose launcher has given it up, on a
                         host that is cut off from it but not from this directory */
@@ -54,9 +61,10 @@ struct run_directory;
 int run_directory_make(const char *path, struct sheaf_error *error);
 
 /* Makes or opens the directory and takes its lock. Borrows the options. Errors:
- * IN_USE - another master holds the lock (named); IDENTITY - it belongs to another job, or is no
- * run directory and not empty; in both cases nothing was touched. PERMISSION, DISK_FULL, IO.
- * The lock goes with the open file, so fork nothing afterwards that outlives this process. */
+ * IN_USE - another master holds the lock, or another launcher watches (named); IDENTITY - it
+ * belongs to another job, or is no run directory and not empty; in both cases nothing was touched.
+ * PERMISSION, DISK_FULL, IO. The lock goes with the open file, so fork nothing afterwards that
+ * outlives this process. */
 int run_directory_open(const struct run_directory_options *options,
                        struct run_directory **directory, struct sheaf_error *error);
 /* What open would find, without changing anything: whether there is a run of the job, or, then
@@ -85,9 +93,19 @@ bool run_directory_stop_is_requested(const char *dir);
 /* Whether the holder of the lock is to leave at once. */
 bool run_directory_handover_is_requested(const char *dir);
 
-/* Says in DIR/launcher that a launcher watches over the run, and starts another master when one is
- * lost, until the descriptor returned is closed; -1 when that cannot be said. */
-int run_directory_mark_launcher(const char *dir);
+/* Says in DIR/launcher that a launcher watches over the run, starts another master when one is
+ * lost, and has the result to print, until *mark is closed. Makes the directory if need be, and
+ * tells in *is_new whether it did. IN_USE, with who it is, when another launcher does; else codes
+ * of run_directory_make. */
+int run_directory_mark_launcher(const char *dir, int *mark, bool *is_new,
+                                struct sheaf_error *error);
+/* Names this process in the mark, for those who are refused. Before that, one that finds the
+ * directory to be another job's has changed nothing in it. */
+void run_directory_name_launcher(int mark);
+/* Ends the mark. */
+void run_directory_close_mark(int mark);
+/* Removes a directory that was made for the mark alone, unless something else lies in it. */
+void run_directory_remove_new(const char *dir);
 /* Whether a master or a launcher of the run is there: when neither is, nothing goes on. */
 bool run_directory_is_alive(const char *dir);
 

@@ -6,6 +6,7 @@
 #include "../jobs/stage_plan.h"
 #include "../scheduler/memory.h"
 #include "run_identity.h"
+#include "stored_command.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,12 +129,33 @@ char *run_job_name_of_input(const struct run_options *options)
                                     : memory_copy_string("stdin");
 }
 
+/* The job of a run that is continued: its file, or its list, may be another one by now. */
+static int read_stored(const struct run_options *options, struct job *job,
+                       struct sheaf_error *error)
+{
+    struct stored_command stored = {0};
+    int code = stored_command_read(options->dir, &stored, error);
+    if (code != 0)
+        return code;
+    if (stored.kind == STORED_JOB_FILE)
+        code = job_parse(stored.text, strlen(stored.text), options->job_path, job, error);
+    else if (stored.kind == STORED_JOB_LIST)
+        code = job_read_command_line(
+            &(struct job_command_line){.list_path = options->job_path, .is_stored = true}, job,
+            error);
+    else
+        code = job_read(options->job_path, job, error);
+    stored_command_close(&stored);
+    return code;
+}
+
 /* Names what is given on the command line; the job of a list is read like any other. */
 static int read_named(const struct run_options *options, struct job *job, struct sheaf_error *error)
 {
     bool is_input_standard = options->job_path != NULL && strcmp(options->job_path, "-") == 0;
     if (options->command == NULL && !is_input_standard)
-        return job_read(options->job_path, job, error);
+        return options->is_continued ? read_stored(options, job, error)
+                                     : job_read(options->job_path, job, error);
     if (is_input_standard && options->stored_input == NULL)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "ranks cannot read standard input: let `sheaf run` start mpirun, or "
@@ -232,7 +254,8 @@ static bool is_run_of(const struct run_identity *identity, const struct job *job
     static const unsigned char none[JOB_IDENTITY_BYTES];
     unsigned char own[JOB_IDENTITY_BYTES];
     job_command_identity(job, own);
-    if (memcmp(own, none, sizeof own) != 0)
+    bool has_commands = memcmp(identity->commands, none, sizeof none) != 0;
+    if (has_commands && memcmp(own, none, sizeof own) != 0)
         return memcmp(own, identity->commands, sizeof own) == 0;
     return job_identity(job, own, NULL) == 0 && memcmp(own, identity->job, sizeof own) == 0;
 }

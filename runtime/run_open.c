@@ -6,6 +6,7 @@
 #include "journal.h"
 #include "run_identity.h"
 #include "run_job.h"
+#include "stored_command.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,46 +17,102 @@
  * must be asked to leave first gives its last words time to reach the others. */
 enum { LOCK_WAIT_MS = 5000, HANDOVER_WAIT_MS = 15000 };
 
+/* The words that DIR/command keeps, for the call alone. */
+struct opened_options {
+    struct run_directory_options directory;
+    struct byte_writer command;
+    struct edit_request edit;
+    struct run_opening *opening;
+};
+
 static int adapt(void *context, const char *path, struct sheaf_error *error)
 {
-    struct run_opening *opening = context;
-    int code = edit_run(path, opening->job, &opening->counts, error);
-    opening->was_edited = code == 0;
+    struct opened_options *options = context;
+    options->edit.dir = path;
+    int code = edit_run(&options->edit, &options->opening->counts, error);
+    options->opening->was_edited = code == 0;
     return code;
 }
 
-/* options->path is the caller's, also after an error. */
-static int set_options(const struct run_opening *opening, struct run_directory_options *options,
+/* Where a run is continued with what is stored, its list may be another one by now, or be gone. */
+static int set_identity(struct run_opening *opening, struct run_directory_options *options,
+                        struct sheaf_error *error)
+{
+    const struct job *job = opening->job;
+    struct run_identity stored;
+    struct sheaf_error job_error;
+    job_command_identity(job, options->commands);
+    if (!opening->options->is_continued || opening->stage_name != NULL || !job_list_may_change(job))
+        return job_identity(job, options->identity, error);
+    int code = run_identity_read(options->path, &stored, error);
+    if (code != 0)
+        return code;
+    opening->needs_stored_tasks = job_identity(job, options->identity, &job_error) != 0 ||
+                                  memcmp(options->identity, stored.job, sizeof stored.job) != 0;
+    if (opening->needs_stored_tasks)
+        memcpy(options->identity, stored.job, sizeof stored.job);
+    if (memcmp(options->commands, stored.commands, sizeof stored.commands) == 0)
+        return 0;
+    return sheaf_error_set(error, SHEAF_ERROR_IDENTITY,
+                           "%s is the run of another command than its options make now: leave them "
+                           "out, or give them with the whole command and --dir",
+                           options->path);
+}
+
+/* The caller closes the options, also after an error. */
+static int set_options(struct run_opening *opening, struct opened_options *options,
                        struct sheaf_error *error)
 {
     const struct run_options *given = opening->options;
-    *options = (struct run_directory_options){
-        .path = opening->stage_name != NULL ? memory_copy_string(opening->stage_dir)
-                                            : run_job_directory(given, opening->job->name),
+    bool is_job = opening->stage_name == NULL;
+    struct run_directory_options *directory = &options->directory;
+    *options = (struct opened_options){
+        .opening = opening,
+        .edit = {.job = opening->job,
+                 .is_forced = given->is_forced,
+                 .is_pruned = given->is_pruned,
+                 .is_by_name =
+                     given->dir == NULL && given->command == NULL && given->stored_input == NULL,
+                 .command = &options->command},
+    };
+    *directory = (struct run_directory_options){
+        .path = is_job ? run_job_directory(given, opening->job->name)
+                       : memory_copy_string(opening->stage_dir),
         .stage_name = opening->stage_name,
         .job_name = opening->job->name,
-        .is_fresh = opening->stage_name != NULL ? opening->is_stage_fresh
-                                                : given->is_fresh && !given->is_restart,
+        .is_fresh = is_job ? given->is_fresh && !given->is_restart : opening->is_stage_fresh,
         .is_forced = given->is_forced,
+        .is_pruned = given->is_pruned,
+        .is_of_launcher = given->is_under_launcher || opening->is_launcher,
+        .command = is_job && !given->is_continued ? &options->command : NULL,
         .lock_wait_ms = given->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
         .takes_over = given->is_restart,
-        .adapt = opening->stage_name == NULL ? adapt : NULL,
-        .adapt_context = (struct run_opening *)(uintptr_t)opening,
+        .adapt = is_job ? adapt : NULL,
+        .adapt_context = options,
     };
-    job_command_identity(opening->job, options->commands);
-    return job_identity(opening->job, options->identity, error);
+    int code = set_identity(opening, directory, error);
+    if (code == 0 && directory->command != NULL)
+        code = stored_command_put(given, opening->job, &options->command, error);
+    return code;
+}
+
+static void close_options(struct opened_options *options)
+{
+    free((char *)options->directory.path);
+    byte_writer_close(&options->command);
 }
 
 int run_open(struct run_opening *opening, struct run_directory **directory,
              struct sheaf_error *error)
 {
-    struct run_directory_options options;
+    struct opened_options options;
     int code = set_options(opening, &options, error);
     if (code == 0)
-        code = run_directory_open(&options, directory, error);
-    free((char *)options.path);
+        code = run_directory_open(&options.directory, directory, error);
+    close_options(&options);
     return code;
 }
+
 /* What cannot be read is left to those who open the directory: they say what is wrong. */
 static bool is_edited(const struct run_opening *opening)
 {
@@ -64,7 +121,8 @@ static bool is_edited(const struct run_opening *opening)
     unsigned char job[JOB_IDENTITY_BYTES];
     char *path = run_job_directory(opening->options, opening->job->name);
     job_command_identity(opening->job, commands);
-    bool is_candidate = !opening->options->is_fresh && job_list_may_change(opening->job) &&
+    bool is_candidate = !opening->options->is_fresh && !opening->options->is_continued &&
+                        job_list_may_change(opening->job) &&
                         run_identity_read(path, &identity, NULL) == 0 &&
                         memcmp(identity.commands, commands, sizeof commands) == 0;
     free(path);
@@ -111,28 +169,56 @@ static int look_at_journal(const char *dir, struct range_set *done, struct range
     return code;
 }
 
-int run_open_look(const struct run_opening *opening, struct range_set *done,
-                  struct range_set *failed, struct sheaf_error *error)
+int run_open_look(struct run_opening *opening, struct range_set *done, struct range_set *failed,
+                  struct sheaf_error *error)
 {
-    struct run_directory_options options;
+    struct opened_options options;
     int code = set_options(opening, &options, error);
     bool is_known = false;
     bool is_edited_since = false;
+    options.edit.dir = options.directory.path;
     if (code == 0)
-        code = run_directory_look(&options, &is_known, &is_edited_since, error);
+        code = run_directory_look(&options.directory, &is_known, &is_edited_since, error);
     if (code == 0 && is_edited_since)
-        code = edit_find_done(options.path, opening->job, done, error);
-    else if (code == 0 && is_known && !options.is_fresh)
-        code = look_at_journal(options.path, done, failed, error);
-    free((char *)options.path);
+        code = edit_find_done(&options.edit, done, error);
+    else if (code == 0 && is_known && !options.directory.is_fresh)
+        code = look_at_journal(options.directory.path, done, failed, error);
+    close_options(&options);
     return code;
+}
+
+/* What becomes of the results of lines that are gone. */
+static void describe_gone(const struct run_opening *opening, char *text, size_t size)
+{
+    const struct edit_request request = {.job = opening->job,
+                                         .is_pruned = opening->options->is_pruned};
+    const struct edit_counts *counts = &opening->counts;
+    if (opening->options->is_pruned)
+        snprintf(text, size, "; their results are deleted");
+    else if (counts->dropped_count > 0)
+        snprintf(text, size, "; their results are kept, but %" PRIu64 ", for want of room",
+                 counts->dropped_count);
+    else if (edit_keeps_gone(&request))
+        snprintf(text, size, "; their results are kept (--prune deletes them)");
 }
 
 void run_open_describe(const struct run_opening *opening, char *text, size_t size)
 {
     const struct edit_counts *counts = &opening->counts;
+    char gone[120] = "";
+    char again[120] = "";
+    char returned[80] = "";
+    if (counts->gone_count > 0)
+        describe_gone(opening, gone, sizeof gone);
+    if (counts->returned_count > 0)
+        snprintf(returned, sizeof returned, "; %" PRIu64 " results are back from earlier lists",
+                 counts->returned_count);
+    if (counts->again_count > 0)
+        snprintf(again, sizeof again,
+                 "; %" PRIu64 " that were done run again, since results are merged otherwise now",
+                 counts->again_count);
     snprintf(text, size,
              "the list has changed: %" PRIu64 " of its %" PRIu64 " tasks are done, %" PRIu64
-             " that were done are in it no more",
-             counts->kept_count, counts->task_count, counts->gone_count);
+             " that were done are in it no more%s%s%s",
+             counts->kept_count, counts->task_count, counts->gone_count, gone, returned, again);
 }

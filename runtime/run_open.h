@@ -13,7 +13,9 @@ struct run_opening {
     const char *stage_name; /* NULL: the job as a whole */
     const char *stage_dir;  /* of the stage, whose list may not change */
     bool is_stage_fresh;    /* the stage begins anew */
+    bool is_launcher;       /* the caller is, and has marked the directory */
     bool was_edited; /* out: its list was another one before; `counts` tells what became of that */
+    bool needs_stored_tasks; /* out: the list is not what it was; the run goes on with that */
     struct edit_counts counts;
 };
 
@@ -25,8 +27,10 @@ int run_open(struct run_opening *opening, struct run_directory **directory,
 int run_open_edited(struct run_opening *opening, struct sheaf_error *error);
 /* Which tasks of the job are done and which failed for good, where it is to run; changes nothing.
  * IDENTITY as run_open. */
-int run_open_look(const struct run_opening *opening, struct range_set *done,
-                  struct range_set *failed, struct sheaf_error *error);
+int run_open_look(struct run_opening *opening, struct range_set *done, struct range_set *failed,
+                  struct sheaf_error *error);
+enum { RUN_OPEN_TEXT_BYTES = 400 };
+
 /* One line of what was done. */
 void run_open_describe(const struct run_opening *opening, char *text, size_t size);
 

@@ -21,7 +21,8 @@
 static const char *const made_files[] = {"output", "output.incomplete", "report", "failed",
                                          "status.json"};
 /* In this order. The identity comes last: until then the run is not the new one for anybody. */
-static const char *const moved_files[] = {"inputs.data", "inputs.index", "identity"};
+static const char *const moved_files[] = {"inputs.data", "inputs.index", "graph",
+                                          "kept",        "command",      "identity"};
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *position)
 {
@@ -71,6 +72,11 @@ int run_swap_begin(const char *dir, char **folder, struct sheaf_error *error)
     }
     *folder = path;
     return 0;
+}
+
+void run_swap_abandon(const char *dir)
+{
+    run_swap_remove(dir, FOLDER_PARTIAL, NULL);
 }
 
 /* A folder cannot be renamed onto one that holds something. */

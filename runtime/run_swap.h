@@ -12,6 +12,9 @@
 int run_swap_begin(const char *dir, char **folder, struct sheaf_error *error);
 /* All in DIR/next.partial is durable: makes it the run. */
 int run_swap_commit(const char *dir, struct sheaf_error *error);
+/* Forgets what was made since run_swap_begin, if anything; without a word, as the next swap does so
+ * as well. */
+void run_swap_abandon(const char *dir);
 /* Ends a swap that was committed and cut short; forgets one that was not. To be called with the
  * lock held, before anything in `dir` is read. */
 int run_swap_complete(const char *dir, struct sheaf_error *error);

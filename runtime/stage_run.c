@@ -9,6 +9,7 @@
 #include "run_job.h"
 #include "stage_list.h"
 #include "stage_result.h"
+#include "stored_command.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -66,6 +67,7 @@ static int open_directory(struct stage_run *run, struct sheaf_error *error)
 {
     const struct run_options *options = run->options;
     char *path = run_job_directory(options, run->job.name);
+    struct byte_writer command = {0};
     struct run_directory_options directory = {
         .path = path,
         .job_name = run->job.name,
@@ -73,10 +75,15 @@ static int open_directory(struct stage_run *run, struct sheaf_error *error)
         .is_forced = options->is_forced,
         .lock_wait_ms = options->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
         .takes_over = options->is_restart,
+        .is_of_launcher = options->is_under_launcher,
+        .command = options->is_continued ? NULL : &command,
     };
     int code = job_identity(&run->job, directory.identity, error);
     if (code == 0)
+        code = stored_command_put(options, &run->job, &command, error);
+    if (code == 0)
         code = run_directory_open(&directory, &run->directory, error);
+    byte_writer_close(&command);
     free(path);
     if (code != 0)
         return code;

@@ -6,6 +6,7 @@
 #include "disk.h"
 #include "run_directory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sha2.h>
@@ -51,7 +52,21 @@ static char *name_by(const unsigned char *digest)
     return memory_copy_string(name);
 }
 
-int stored_input_write(const char *dir, int descriptor, char **path, struct sheaf_error *error)
+void stored_input_remove_others(const char *dir, const char *path)
+{
+    DIR *stream = opendir(dir);
+    if (stream == NULL)
+        return;
+    const char *kept = path != NULL ? strrchr(path, '/') : NULL;
+    for (const struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        if (strncmp(entry->d_name, STORED_INPUT_PREFIX, strlen(STORED_INPUT_PREFIX)) == 0 &&
+            (kept == NULL || strcmp(entry->d_name, kept + 1) != 0))
+            unlinkat(dirfd(stream), entry->d_name, 0);
+    closedir(stream);
+}
+
+int stored_input_write(const char *dir, int descriptor, char **path, bool *is_new,
+                       struct sheaf_error *error)
 {
     int code = run_directory_make(dir, error);
     if (code != 0)
@@ -70,6 +85,7 @@ int stored_input_write(const char *dir, int descriptor, char **path, struct shea
     close(file);
     char *name = name_by(digest);
     char *stored = run_directory_join(dir, name);
+    *is_new = access(stored, F_OK) != 0;
     if (code == 0 && rename(temporary, stored) != 0)
         code = sheaf_error_set_errno(error, errno, "cannot store standard input in %s", dir);
     if (code == 0)

@@ -182,11 +182,30 @@ lost_worker_costs_the_order_nothing()
     all_ran lost 160
 }
 
-other_dependencies_are_another_job()
+edited_tasks_keep_what_rests_on_the_same()
 {
-    sed 's/after: top/after: []/' diamond.yaml >changed.yaml
-    "$sheaf" run --quiet -n 2 changed.yaml --dir "$work/diamond" >out 2>said
-    [ $? = 2 ] || { cat said && fail "status" || return 1; }
+    cat >edited.yaml <<'END'
+tasks:
+  - {name: base, command: echo base; echo base >>edited.ran}
+  - {name: left, command: echo left; echo left >>edited.ran, after: base}
+  - {name: right, command: echo right; echo right >>edited.ran, after: base}
+  - {name: both, command: echo both; echo both >>edited.ran, after: [left, right]}
+END
+    "$sheaf" run --quiet -n 2 edited.yaml >out 2>said || { cat said; return 1; }
+    : >edited.ran
+    sed -i 's/echo left;/echo LEFT;/' edited.yaml
+    local late='{name: late, command: echo late; echo late >>edited.ran, after: right}'
+    sed -i "1a\  - $late" edited.yaml
+    "$sheaf" run -n 2 edited.yaml >out 2>said || { cat said; return 1; }
+    diff out <(printf '%s\n' late base LEFT right both) &&
+        diff <(sort edited.ran) <(printf '%s\n' both late left) || { cat said; return 1; }
+    grep -q 'the list has changed: 2 of its 5 tasks are done' said || { cat said; return 1; }
+    "$sheaf" explain edited.sheaf --task 0 | grep -q '0 (late)' || return 1
+    : >edited.ran
+    sed -i 's/, after: \[left, right\]/, after: left/; /name: late/d' edited.yaml
+    "$sheaf" run -n 2 edited.yaml >out 2>said || { cat said; return 1; }
+    [ "$(cat edited.ran)" = both ] || { cat edited.ran; fail "something else has run"; }
+}
     "$sheaf" run --quiet -n 2 changed.yaml --dir "$work/diamond" --force >out 2>said
     [ $? = 2 ] && grep -q 'come after others than those' said || { cat said; fail "not refused"; }
 }
@@ -218,6 +237,6 @@ check the_failed_job_runs_to_its_end_once_mended the_failed_job_runs_to_its_end_
 check circles_are_refused_before_anything_is_made circles_are_refused_before_anything_is_made
 check killed_run_goes_on_in_its_order killed_run_goes_on_in_its_order
 check lost_worker_costs_the_order_nothing lost_worker_costs_the_order_nothing
-check other_dependencies_are_another_job other_dependencies_are_another_job
+check edited_tasks_keep_what_rests_on_the_same edited_tasks_keep_what_rests_on_the_same
 check a_hundred_thousand_edges_are_no_burden a_hundred_thousand_edges_are_no_burden
 finish

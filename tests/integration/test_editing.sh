@@ -253,6 +253,159 @@ open_task_is_explained()
     status_is 3 && explained 2 'open: not started; 1 open tasks come before it' 'nothing goes on'
 }
 
+# kept_as_it_was COMMAND...: it is refused (status 2), and nothing of the run directory changes.
+kept_as_it_was()
+{
+    local before
+    before=$(find "$dir" -type f ! -name launcher -exec cksum {} + | sort)
+    "$@"
+    status_is 2 || return 1
+    find "$dir" -type f ! -name launcher -exec cksum {} + | sort | diff <(echo "$before") - ||
+        fail "the run directory has changed"
+}
+
+# run_input LINES ARGUMENT...: the lines come on standard input.
+run_input()
+{
+    local lines=$1
+    shift
+    printf "$lines" | run --output result -c 'echo {}; echo {} >>ran' - "$@"
+}
+
+list_that_would_take_all_away_is_refused()
+{
+    new_run
+    : >ran
+    run_input '1\n2\n3\n' || { cat said && fail "failed" || return 1; }
+    kept_as_it_was run_input '' && says 'the list is empty, and .* 3 results of 3 tasks' &&
+        says '`sheaf run .*` goes on' && ! grep -q -e --fresh -e '--prune' said || return 1
+    kept_as_it_was run_input '4\n5\n' && says 'nothing in common' || return 1
+    kept_as_it_was run_input '4\n5\n' --dry-run && says 'nothing in common' || return 1
+    diff result <(seq 3) && ran_is 1 2 3 || return 1
+    run_input '4\n' --force && diff result <(echo 4) || { cat said && return 1; }
+    run_input '1\n2\n3\n' && diff result <(seq 3) || { cat said && return 1; }
+    ran_is 4
+}
+
+results_of_lines_that_are_gone_come_back()
+{
+    local command='echo {}; echo {} >>ran'
+    new_run
+    : >ran
+    seq 4 >l1
+    seq 3 6 >l2
+    run -c "$command" l1 && ran_is 1 2 3 4 || { cat said && return 1; }
+    "$sheaf" run -c "$command" l2 --dir "$dir" >printed 2>said && ran_is 5 6 &&
+        says '2 that were done are in it no more; their results are kept (--prune' &&
+        printed_is '3\n4\n5\n6\n' || { cat said && return 1; }
+    "$sheaf" run -c "$command" l1 --dir "$dir" >printed 2>said && ran_is '' &&
+        says '2 results are back from earlier lists' && printed_is '1\n2\n3\n4\n' ||
+        { cat said && return 1; }
+    run -c "$command" l2 --prune && printed_is '3\n4\n5\n6\n' && ran_is '' ||
+        { cat said && return 1; }
+    run -c "$command" l1 && ran_is 1 2 || { cat said && return 1; }
+    new_run
+    run -c "$command" -t 4 && ran_is 0 1 2 3 && run -c "$command" -t 2 &&
+        run -c "$command" -t 4 && ran_is '' || { cat said && return 1; }
+}
+
+lists_of_one_name_are_told_apart()
+{
+    mkdir -p one two
+    : >ran
+    printf 'echo %s; echo %s >>ran\n' 0 0 1 1 >one/tasks.txt
+    printf 'echo %s; echo %s >>ran\n' 0 0 2 2 >two/tasks.txt
+    "$sheaf" run --quiet one/tasks.txt >printed 2>said || { cat said && return 1; }
+    dir=$work/tasks.sheaf
+    kept_as_it_was "$sheaf" run --quiet two/tasks.txt 2>said && says 'one/tasks.txt' &&
+        says 'two/tasks.txt' && ran_is 0 1 || return 1
+    "$sheaf" run --quiet two/tasks.txt --dir two.sheaf >printed 2>said && printed_is '0\n2\n' &&
+        ran_is 0 2 || { cat said && return 1; }
+    mv one three
+    sed -i 's/1/3/g' three/tasks.txt
+    "$sheaf" run --quiet three/tasks.txt >printed 2>said && printed_is '0\n3\n' && ran_is 3 ||
+        { cat said && return 1; }
+}
+
+run_directory_continues_what_it_holds()
+{
+    new_run
+    : >ran
+    rm -f go_on
+    printf '%s\n' 'echo 0; echo 0 >>ran' 'until test -e go_on; do sleep 0.1; done; echo 1' |
+        "$sheaf" run --grace 0s --output result - --dir "$dir" >printed 2>said &
+    local launcher=$!
+    wait_for 60 tasks_done_are "$dir" 1 || { cat said; return 1; }
+    kill -TERM $launcher
+    wait $launcher
+    status_is 3 && says "To continue: sheaf run $dir\$" || return 1
+    touch go_on
+    (cd / && "$sheaf" run "$dir" --quiet) >printed 2>said </dev/null && diff result <(seq 0 1) &&
+        ran_is 0 || { cat said; return 1; }
+    : >tasks.txt
+    for i in 1 2 3; do echo "echo $i; echo $i >>ran" >>tasks.txt; done
+    new_run
+    run tasks.txt --only 1
+    status_is 3 && sed -i 2,3d tasks.txt || return 1
+    "$sheaf" run --quiet "$dir" --only 0 2>said
+    status_is 3 && says "To run them as well: sheaf run $dir\$" && rm tasks.txt || return 1
+    (cd / && "$sheaf" run --quiet "$dir") >printed 2>said && printed_is '1\n2\n3\n' &&
+        ran_is 1 2 3 || { cat said; return 1; }
+    "$sheaf" run --quiet "$dir" >printed 2>said && printed_is '1\n2\n3\n' || { cat said; return 1; }
+    "$sheaf" run "$dir" --fresh 2>said
+    status_is 2 && says 'deletes what is stored there' || return 1
+    rm "$dir/command"
+    "$sheaf" run "$dir" 2>said
+    status_is 2 && says 'Repeat that command once' || return 1
+    "$sheaf" run / 2>said
+    status_is 2 && says 'no run has begun there'
+}
+
+second_command_is_refused_until_the_first_has_printed()
+{
+    local launcher
+    new_run
+    mkfifo pipe
+    printf '%s\n' 'seq 100000' 'echo A' >a
+    printf '%s\n' 'seq 100000' 'echo B' >b
+    "$sheaf" run --quiet a --dir "$dir" >pipe 2>first.said &
+    launcher=$!
+    exec 7<pipe
+    wait_for 60 grep -qs '"state": "finished"' "$dir/status.json" || { cat first.said; return 1; }
+    run b
+    status_is 4 && says "in use by another .sheaf run. on .*, process $launcher:" || return 1
+    run a
+    status_is 4 && says 'in use by another' || return 1
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 timeout 60 mpirun --oversubscribe \
+        -n 2 "$sheaf" run b --dir "$dir" >printed 2>said
+    status_is 4 && says 'in use by another' || return 1
+    cat <&7 >printed
+    exec 7<&-
+    wait $launcher || { cat first.said; fail "the first failed"; return 1; }
+    diff printed <(seq 100000; echo A) >diff ||
+        { head diff; fail "not what the first made"; return 1; }
+    run b && diff printed <(seq 100000; echo B) >diff || { cat said; head diff; return 1; }
+}
+
+merged_lists_grow()
+{
+    local job=(-c 'echo {}; echo {} >>ran' --merge-command 'cat {left} {right}')
+    new_run
+    : >ran
+    seq 4 >list
+    run "${job[@]}" list && ran_is 1 2 3 4 || { cat said && return 1; }
+    seq 6 >list
+    "$sheaf" run "${job[@]}" list --dir "$dir" >printed 2>said && ran_is 5 6 &&
+        printed_is '1\n2\n3\n4\n5\n6\n' && says '4 of its 6 tasks are done' ||
+        { cat said && return 1; }
+    seq 7 >list
+    "$sheaf" run "${job[@]}" list --dir "$dir" >printed 2>said && ran_is 1 2 3 4 5 6 7 &&
+        printed_is '1\n2\n3\n4\n5\n6\n7\n' && says '6 that were done run again' ||
+        { cat said && return 1; }
+    seq 6 >list
+    kept_as_it_was run "${job[@]}" list && says 'merged with others: nothing was changed'
+}
+
 changed_plugin_is_refused()
 {
     new_run
@@ -275,6 +428,12 @@ for name in \
     dry_run_knows_what_is_done \
     task_is_explained \
     open_task_is_explained \
+    list_that_would_take_all_away_is_refused \
+    results_of_lines_that_are_gone_come_back \
+    lists_of_one_name_are_told_apart \
+    run_directory_continues_what_it_holds \
+    second_command_is_refused_until_the_first_has_printed \
+    merged_lists_grow \
     changed_plugin_is_refused; do
     check $name $name
 done

@@ -159,6 +159,8 @@ usage_is_explained()
     run --command 'touch {out}' --tasks 2 --output-file x
     [ $? = 2 ] && grep -q 'the output file "x" is the same for each task' said ||
         { cat said && fail "the same file" || return 1; }
+    run --command 'echo lone >{out}' --tasks 1 --output-file lone && [ "$(cat lone)" = lone ] ||
+        { cat said && fail "of one task" || return 1; }
     run --command 'touch {out}' --tasks 2 --output-file '{}' --output-file '{}.2'
     [ $? = 2 ] && grep -q 'does not write the output file "{}.2": put {out2} where' said ||
         { cat said && fail "not used" || return 1; }
