@@ -431,14 +431,18 @@ static void list_that_would_take_all_away_is_refused(void **state)
     run_until(&fixture, &old, 0x1, 0);
     expect_refused(&fixture, "", "the list is empty");
     expect_refused(&fixture, "c\n", "nothing in common");
+    job_close(&old);
+    old = job_of(&fixture, NULL, "a\nb\n");
     assert_int_equal(done_in(&fixture, &old), 0x1);
+    job_close(&old);
     fixture.options.is_forced = true;
     struct job fresh = job_of(&fixture, NULL, "c\n");
     opened(&fixture, &fresh);
+    job_close(&fresh);
     fixture.options.is_forced = false;
+    old = job_of(&fixture, NULL, "a\nb\n");
     opened(&fixture, &old);
     assert_int_equal(done_in(&fixture, &old), 0x1);
-    job_close(&fresh);
     job_close(&old);
     scratch_remove(&fixture.scratch);
 }
