@@ -111,12 +111,13 @@ static int parse(int argc, char **argv, struct try_options *options)
 /* A list is read more than once. */
 static int store_input(struct try_options *options, struct sheaf_error *error)
 {
+    bool is_new; /* it goes in any case */
     char dir[] = "/tmp/sheaf-try-XXXXXX";
     if (options->run.job_path == NULL || strcmp(options->run.job_path, "-") != 0)
         return 0;
     if (mkdtemp(dir) == NULL)
         return sheaf_error_set_errno(error, errno, "cannot make a directory in /tmp");
-    int code = stored_input_write(dir, STDIN_FILENO, &options->stored_input, error);
+    int code = stored_input_write(dir, STDIN_FILENO, &options->stored_input, &is_new, error);
     if (code != 0)
         rmdir(dir);
     options->run.stored_input = options->stored_input;
