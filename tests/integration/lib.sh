@@ -107,11 +107,13 @@ make_held_mpirun()
 [ ! -e "$HELD.go" ] || exec mpirun "$@"
 count=$(printf '%s\n' "$@" | grep -A 1 -x -e -n | tail -n 1)
 mpirun "$@" &
-until ranks=$(pgrep -P $! -x sheaf) && [ "$(echo "$ranks" | wc -l)" = "$count" ]; do
+until first=$(pgrep -o -P $! -x sheaf); do
     kill -0 $! 2>/dev/null || exit
 done
-first=$(echo "$ranks" | sort -n | head -n 1)
 kill -STOP "$first"
+until [ "$(pgrep -c -P $! -x sheaf)" = "$count" ]; do
+    kill -0 $! 2>/dev/null || exit
+done
 touch "$HELD.ready"
 until [ -e "$HELD.go" ]; do
     kill -0 $! 2>/dev/null || exit

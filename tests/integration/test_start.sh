@@ -39,8 +39,8 @@ death_is_noticed()
     begin "$dir" --mpirun "$work/held-mpirun"
     wait_for 60 test -e "$dir.ready" || { cat "$dir.said"; fail "nothing starts"; return 1; }
     process=$(pid_of_rank "$dir" "$rank") || { fail "no rank $rank"; return 1; }
-    touch "$dir.go"
     kill -KILL "$process"
+    touch "$dir.go"
     is_said_soon 'ended while MPI started' "$dir" && ends_well "$dir"
 }
 
