@@ -18,7 +18,9 @@
  * Every function returns 0 for success; anything else fails the task (or the split, merge, ...),
  * with the text given to sheaf_fail. User code runs in executors, processes of its own: a crash, a
  * time limit or a memory limit costs that attempt and nothing else. Each executor runs one task at
- * a time, in one thread, pinned to the cores of its slot.
+ * a time, in one thread, pinned to the cores of its slot. What a call changes through the C library
+ * (current directory, umask, cores, blocked signals, soft limits, rounding, environment) is set
+ * back when it returns, to what it was after open. A forked copy must not return: it ends by _exit.
  *
  * Words of ownership: *borrows* - the pointer is valid for the call only; *keeps* - the pointer
  * must stay valid until the process ends. */

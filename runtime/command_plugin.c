@@ -29,8 +29,6 @@ enum {
     LINE_BYTES_MAX = 400, /* of standard error, in the text of a failure */
     EXIT_NOT_FOUND = 127, /* as shells say */
     EXIT_NOT_EXECUTABLE = 126,
-    MEMORY_LOOK_MS = 50, /* with a limit of the job's own; it costs what some small files do */
-    MEMORY_LOOK_MS_DEFAULT = 1000,
     BUFFER_BYTES_KEPT = 1 << 20,
 };
 
@@ -350,7 +348,8 @@ static void execute(struct command_runner *runner, uint64_t task, int input, siz
         .input = input,
         .timeout_ns = limits->task_timeout_ns,
         .memory_bytes_max = runner->memory_bytes_max,
-        .memory_look_ms = limits->task_memory_bytes > 0 ? MEMORY_LOOK_MS : MEMORY_LOOK_MS_DEFAULT,
+        .memory_look_ms =
+            limits->task_memory_bytes > 0 ? PROCESS_MEMORY_LOOK_MS : PROCESS_MEMORY_LOOK_MS_DEFAULT,
         .is_stopping = runner->is_stopping,
         .out_bytes_max = out_bytes_max,
         .err_bytes_max = COMMAND_ERR_BYTES_MAX,

@@ -7,7 +7,9 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BATCH_HEADER_BYTES = 9 }; /* u64 count, u8 has_input */
 
@@ -18,9 +20,30 @@ void context_close(struct sheaf_context *context)
 
 int context_call(struct sheaf_context *context, int (*call)(void *argument), void *argument)
 {
-    if (_setjmp(context->escape) != 0)
-        return CONTEXT_ESCAPED;
-    return call(argument);
+    if (_setjmp(context->escape) == 0)
+        return call(argument);
+    if (surroundings_may_have_changed())
+        context_set_back(context);
+    return CONTEXT_ESCAPED;
+}
+
+/* Without a word to the rank: that is its parent's to say. */
+_Noreturn static void end_copy(const struct sheaf_context *context)
+{
+    if (context->copy_returned != NULL)
+        atomic_store(context->copy_returned, context->task != NULL ? context->task->index + 1 : 1);
+    dprintf(STDERR_FILENO,
+            "sheaf: %s forked and returned in the copy, too, which ends here: a forked copy must "
+            "end by _exit\n",
+            context->hook);
+    _exit(EXIT_FAILURE);
+}
+
+void context_set_back(struct sheaf_context *context)
+{
+    if (surroundings_are_of_a_copy())
+        end_copy(context);
+    surroundings_restore();
 }
 
 void context_begin_silent(struct sheaf_context *context, const char *hook)

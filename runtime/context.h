@@ -6,6 +6,7 @@
 #include "../jobs/parameter.h"
 #include "../jobs/sheaf.h"
 #include "../scheduler/fact.h"
+#include "surroundings.h"
 
 #include <setjmp.h>
 #include <stdatomic.h>
@@ -43,6 +44,8 @@ struct sheaf_context {
     uint64_t task_count;
     uint32_t core_count;
     const _Atomic uint32_t *is_stopping; /* NULL: not known */
+    const struct sheaf_task *task;       /* that run has or had last; NULL: it is not called */
+    _Atomic uint64_t *copy_returned;     /* where a forked copy tells its task + 1; may be NULL */
     void *shared;
     void *local;
     context_take_tasks *take_tasks; /* NULL: this hook names no tasks */
@@ -62,6 +65,11 @@ void context_close(struct sheaf_context *context);
 /* Calls `call(argument)`, which calls the plug-in; returns what it returned, or CONTEXT_ESCAPED
  * when the plug-in asked for something that ends the attempt. */
 int context_call(struct sheaf_context *context, int (*call)(void *argument), void *argument);
+
+/* After a call of the plug-in that may have changed something: sets it back. In a copy of the
+ * executor that the plug-in has forked it does not return: that must not go on in the name of its
+ * parent. */
+void context_set_back(struct sheaf_context *context);
 
 /* For context_end: whether a call that returned `status`, or said something, succeeded. */
 bool context_settle(struct sheaf_context *context, int status);
@@ -85,6 +93,8 @@ void context_begin_silent(struct sheaf_context *context, const char *hook);
  * emitted. `result` is the one of context_begin, NULL after context_begin_silent. */
 static inline bool context_end(struct sheaf_context *context, struct merge_item *result, int status)
 {
+    if (surroundings_may_have_changed())
+        context_set_back(context);
     if (result != NULL)
         result->size = (size_t)(context->cursor - result->data);
     if (status == 0 && !context->has_text)

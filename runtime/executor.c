@@ -241,18 +241,28 @@ static void execute_finish(struct executor *executor)
     merge_item_close(&result);
 }
 
+/* What prepare and open have set is there for all tasks. A command changes nothing here. */
+static void begin_work(struct executor *executor)
+{
+    executor->is_open = true;
+    if (!executor->options.job->command.is_there)
+        surroundings_note();
+}
+
 /* False when open failed: then the order has been answered. */
 static bool open_once(struct executor *executor)
 {
-    if (executor->is_open || executor->options.table->open == NULL) {
-        executor->is_open = true;
+    if (executor->is_open)
+        return true;
+    if (executor->options.table->open == NULL) {
+        begin_work(executor);
         return true;
     }
     publish_phase(executor, EXECUTOR_OPEN);
     executor->context.local = NULL;
     struct attempt_failure failure;
     if (call_hook(executor, "open", call_open, NULL, &failure)) {
-        executor->is_open = true;
+        begin_work(executor);
         return true;
     }
     char text[FACT_TEXT_BYTES_MAX];
@@ -302,6 +312,7 @@ static void execute(struct executor *executor)
         execute_finish(executor);
         break;
     }
+    surroundings_restore_memory();
 }
 
 static bool has_order(const struct shared_slot *slot)
@@ -352,6 +363,7 @@ static struct executor *create_executor(const struct executor_options *options)
     executor->context.parameters = &options->job->parameters;
     executor->context.core_count = options->core_count;
     executor->context.shared = options->prepared;
+    executor->context.copy_returned = &options->slot->copy_returned;
     executor->context.is_stopping = &options->slot->is_stopping;
     executor->context.owner = executor;
     const struct task_runner_options runner = {.slot = options->slot,
@@ -367,6 +379,7 @@ static struct executor *create_executor(const struct executor_options *options)
 _Noreturn void executor_main(const struct executor_options *options)
 {
     struct executor *executor = create_executor(options);
+    surroundings_begin();
     int memory = process_memory_open(0);
     atomic_store(&options->slot->resident_bytes_at_start, process_memory_resident(memory));
     close(memory);

@@ -49,6 +49,13 @@ struct slot_place {
     char gpus[SLOT_GPUS_BYTES]; /* for CUDA_VISIBLE_DEVICES; "" = the job asks for none */
 };
 
+/* Cores that a task finds there; 1 for a place that is bound to none. */
+static inline uint32_t slot_place_core_count(const struct slot_place *place)
+{
+    int count = CPU_COUNT(&place->cpus);
+    return count > 0 ? (uint32_t)count : 1;
+}
+
 /* One worker's slots. Owns `slots`. */
 struct placement {
     uint32_t slot_count;

@@ -40,6 +40,7 @@ uint64_t process_memory_resident(int descriptor)
 
 struct descendants {
     pid_t *processes;
+    pid_t *parents;
     size_t count;
 };
 
@@ -52,8 +53,10 @@ static void add_children_of_thread(struct descendants *found, pid_t process, con
     if (file == NULL)
         return;
     int child;
-    while (found->count < DESCENDANTS_MAX && fscanf(file, "%d", &child) == 1)
+    while (found->count < DESCENDANTS_MAX && fscanf(file, "%d", &child) == 1) {
+        found->parents[found->count] = process;
         found->processes[found->count++] = child;
+    }
     fclose(file);
 }
 
@@ -70,34 +73,85 @@ static void add_children(struct descendants *found, pid_t process)
     closedir(threads);
 }
 
-static uint64_t own_bytes(pid_t process)
+enum { STATM_BYTES = 256 };
+
+static void read_statm(pid_t process, char text[STATM_BYTES])
 {
-    char text[256];
-    uint64_t resident_pages;
-    uint64_t shared_pages;
     int descriptor = process_memory_open(process);
-    ssize_t length = descriptor >= 0 ? pread(descriptor, text, sizeof text - 1, 0) : 0;
+    ssize_t length = descriptor >= 0 ? pread(descriptor, text, STATM_BYTES - 1, 0) : 0;
     if (descriptor >= 0)
         close(descriptor);
     text[length > 0 ? length : 0] = '\0';
+}
+
+static uint64_t own_bytes(pid_t process)
+{
+    char text[STATM_BYTES];
+    uint64_t resident_pages;
+    uint64_t shared_pages;
+    read_statm(process, text);
     if (sscanf(text, "%*u %" SCNu64 " %" SCNu64, &resident_pages, &shared_pages) != 2 ||
         shared_pages > resident_pages)
         return 0;
     return (resident_pages - shared_pages) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-uint64_t process_memory_of_descendants(pid_t process)
+/* Without what a fork shares with its parent until one of them writes to it. It costs more. */
+static uint64_t private_bytes(pid_t process)
+{
+    char path[64];
+    char line[STATM_BYTES];
+    uint64_t sum_kib = 0;
+    snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", (long)process);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) /* a kernel before 4.14 */
+        return own_bytes(process);
+    while (fgets(line, sizeof line, file) != NULL) {
+        uint64_t kib;
+        if (sscanf(line, "Private_Clean: %" SCNu64, &kib) == 1 ||
+            sscanf(line, "Private_Dirty: %" SCNu64, &kib) == 1)
+            sum_kib += kib;
+    }
+    fclose(file);
+    return sum_kib * 1024;
+}
+
+/* Between vfork and exec a child has the memory of its parent, not as much again. */
+static bool is_within_parent(pid_t process, pid_t parent)
+{
+    char own[STATM_BYTES];
+    char parents[STATM_BYTES];
+    read_statm(process, own);
+    read_statm(parent, parents);
+    return strcmp(own, parents) == 0;
+}
+
+static uint64_t sum_of_descendants(pid_t process, uint64_t (*measure)(pid_t process))
 {
     struct descendants found = {
-        .processes = memory_allocate_zeroed(DESCENDANTS_MAX, sizeof *found.processes)};
+        .processes = memory_allocate_zeroed(DESCENDANTS_MAX, sizeof *found.processes),
+        .parents = memory_allocate_zeroed(DESCENDANTS_MAX, sizeof *found.parents)};
     uint64_t bytes = 0;
     add_children(&found, process);
     for (size_t i = 0; i < found.count; i++) {
-        bytes += own_bytes(found.processes[i]);
+        if (!is_within_parent(found.processes[i], found.parents[i]))
+            bytes += measure(found.processes[i]);
         add_children(&found, found.processes[i]);
     }
     free(found.processes);
+    free(found.parents);
     return bytes;
+}
+
+uint64_t process_memory_of_descendants(pid_t process)
+{
+    return sum_of_descendants(process, own_bytes);
+}
+
+bool process_memory_is_exceeded_by_descendants(pid_t process, uint64_t bytes)
+{
+    return sum_of_descendants(process, own_bytes) > bytes &&
+           sum_of_descendants(process, private_bytes) > bytes;
 }
 
 /* ---- limits ---- */

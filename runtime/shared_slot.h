@@ -51,7 +51,8 @@ struct shared_slot {
     _Atomic uint64_t index; /* the task */
     _Atomic uint32_t phase;
     _Atomic uint64_t resident_bytes_at_start;
-    _Atomic uint64_t log_bytes; /* size of its log when the attempts under way began */
+    _Atomic uint64_t copy_returned; /* by a copy that a task has forked: the task + 1 */
+    _Atomic uint64_t log_bytes;     /* size of its log when the attempts under way began */
 
     /* Written by the rank: the run is to stop, what runs had better end. */
     _Alignas(SHARED_LINE_BYTES) _Atomic uint32_t is_stopping;

@@ -7,6 +7,7 @@
 #include "wake.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -107,6 +108,7 @@ void slot_hear(struct slot *slot, const struct spawner_event *event)
     switch (event->kind) {
     case SPAWNER_STARTED:
         slot->is_started = true;
+        slot->process = event->process;
         slot->memory = process_memory_open(event->process);
         slot->group->start_failures = 0;
         return;
@@ -415,13 +417,22 @@ static void watch_time(struct slot *slot, uint64_t elapsed_ns)
         kill_for(slot, CAUSE_TIMEOUT);
 }
 
-static void watch_memory(struct slot *slot)
+/* Of all processes that the task has started together with the executor. */
+static void watch_memory(struct slot *slot, uint64_t now_ns)
 {
     uint64_t start = atomic_load(&slot->shared->resident_bytes_at_start);
     if (start == 0 || slot->memory < 0)
         return;
+    uint64_t limit = slot->group->memory_bytes;
+    uint64_t interval_ns = slot->group->descendants_interval_ns;
     uint64_t resident = process_memory_resident(slot->memory);
-    if (resident > start && resident - start > slot->group->memory_bytes)
+    uint64_t growth = resident > start ? resident - start : 0;
+    bool is_exceeded = growth > limit;
+    if (!is_exceeded && interval_ns > 0 && now_ns - slot->descendants_watched_ns >= interval_ns) {
+        slot->descendants_watched_ns = now_ns;
+        is_exceeded = process_memory_is_exceeded_by_descendants(slot->process, limit - growth);
+    }
+    if (is_exceeded)
         kill_for(slot, CAUSE_MEMORY);
 }
 
@@ -443,7 +454,7 @@ static void watch(struct slot *slot, uint64_t now_ns)
     if (slot->group->timeout_ns > 0)
         watch_time(slot, elapsed_ns);
     if (slot->kill_cause == CAUSE_NONE)
-        watch_memory(slot);
+        watch_memory(slot, now_ns);
 }
 
 /* After a failed start, while an order waits. */
@@ -457,8 +468,23 @@ static void retry_start(struct slot *slot, uint64_t now_ns)
         slot_start_executor(slot);
 }
 
+/* The result of the task is its parent's, and counts. Once is enough. */
+static void tell_of_copies(struct slot *slot)
+{
+    uint64_t task = slot->shared != NULL ? atomic_load(&slot->shared->copy_returned) : 0;
+    if (task == 0 || slot->group->has_told_of_copies)
+        return;
+    slot->group->has_told_of_copies = true;
+    fprintf(stderr,
+            "sheaf: warning: task %" PRIu64 " forked and returned in the copy, too: the copy was "
+            "ended, the result of its parent counts. A forked copy must end by _exit; other tasks "
+            "of this worker that do the same are told in their logs\n",
+            task - 1);
+}
+
 int slot_poll(struct slot *slot, uint64_t now_ns, struct slot_event *event)
 {
+    tell_of_copies(slot);
     retry_start(slot, now_ns);
     send_order(slot);
     if (read_reports(slot, event) != 0)

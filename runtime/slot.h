@@ -12,9 +12,11 @@ struct slot_group {
     struct spawner *spawner; /* borrowed */
     uint64_t timeout_ns;     /* 0 = none */
     uint64_t memory_bytes;
+    uint64_t descendants_interval_ns; /* between looks at what tasks have started; 0: no need */
     bool has_merge;
     bool merge_is_suspect; /* a merge crashed an executor: leave merging to MERGE orders */
     bool is_stopping;
+    bool has_told_of_copies;
     uint64_t watch_interval_ns;
     uint64_t orders_given;
     uint64_t executors_started;
@@ -31,6 +33,7 @@ struct slot {
     /* The executor. */
     uint64_t executor;          /* 0: none; one is started for the next order */
     struct shared_slot *shared; /* NULL: none */
+    pid_t process;              /* once it is started */
     int memory;                 /* descriptor to ask how much it uses, or -1 */
     bool is_started;
     bool has_ended;
@@ -51,6 +54,7 @@ struct slot {
     uint64_t step;
     uint64_t step_ns;
     uint64_t watched_ns;
+    uint64_t descendants_watched_ns;
 };
 
 void slot_init(struct slot *slot, struct slot_group *group, uint32_t number,

@@ -72,6 +72,10 @@ static void set_limits(struct slot_group *group, const struct job *job)
     if (job->command.is_there && group->timeout_ns > 0)
         group->timeout_ns += COMMAND_TIMEOUT_SLACK_MS * NS_PER_MS;
     group->memory_bytes = process_memory_limit(limits->task_memory_bytes);
+    if (!job->command.is_there)
+        group->descendants_interval_ns =
+            NS_PER_MS * (uint64_t)(limits->task_memory_bytes > 0 ? PROCESS_MEMORY_LOOK_MS
+                                                                 : PROCESS_MEMORY_LOOK_MS_DEFAULT);
     group->watch_interval_ns = choose_watch_interval(limits);
 }
 

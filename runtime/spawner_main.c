@@ -19,6 +19,7 @@
 #include "spawner.h"
 #include "spawner_setup.h"
 #include "staging.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,6 +58,7 @@ struct spawner_process {
     struct spawner_setup setup;
     const struct sheaf_plugin *table;
     void *prepared;
+    bool chooses_threads; /* the user does not */
     struct child *children;
     size_t child_count;
     size_t child_capacity;
@@ -130,6 +132,14 @@ static void post(const struct spawner_process *spawner, const struct spawner_eve
 
 /* ---- prepare ---- */
 
+/* OpenMP would start a thread for each core of the host. It reads this when it is loaded. */
+static void choose_threads(uint32_t core_count)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%u", core_count);
+    setenv("OMP_NUM_THREADS", number, 1);
+}
+
 struct prepare_call {
     struct spawner_process *spawner;
     struct sheaf_context *context;
@@ -149,6 +159,10 @@ static int prepare(struct spawner_process *spawner, struct sheaf_error *error)
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         return 0;
     }
+    spawner->chooses_threads = getenv("OMP_NUM_THREADS") == NULL;
+    if (spawner->chooses_threads)
+        choose_threads(spawner->setup.core_count);
+    surroundings_begin();
     int code = plugin_load(spawner->setup.job.plugin_path, &spawner->table, error);
     if (code != 0)
         return code;
@@ -262,12 +276,14 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
         _exit(EXIT_SETUP_FAILED);
     }
     const cpu_set_t *cpus = &command->place.cpus;
-    int cores = CPU_COUNT(cpus);
-    if (cores > 0 && sched_setaffinity(0, sizeof *cpus, cpus) != 0)
+    uint32_t core_count = slot_place_core_count(&command->place);
+    if (CPU_COUNT(cpus) > 0 && sched_setaffinity(0, sizeof *cpus, cpus) != 0)
         perror("sheaf: an executor cannot be bound to its cores and runs unbound");
-    else if (cores > 0)
-        mpi_environment_confine((uint32_t)cores);
+    else if (CPU_COUNT(cpus) > 0)
+        mpi_environment_confine(core_count);
     show_gpus(command->place.gpus);
+    if (spawner->chooses_threads)
+        choose_threads(core_count);
     close_all_but(spawner->options.wake, spawner->options.wake);
     struct command_setup command_setup = {
         .job = &spawner->setup.job,
@@ -285,7 +301,7 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
         .prepared = has_commands ? &command_setup : spawner->prepared,
         .slot = slot,
         .waker = rank_waker_of(spawner->options.shared, spawner->options.wake),
-        .core_count = cores > 0 ? (uint32_t)cores : 1,
+        .core_count = core_count,
     };
     executor_main(&options);
 }

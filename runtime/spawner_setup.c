@@ -9,11 +9,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static uint32_t fewest_cores(const struct slot_set_options *options)
+{
+    uint32_t fewest = slot_place_core_count(&options->places[0]);
+    for (uint32_t i = 1; i < options->slot_count; i++)
+        if (slot_place_core_count(&options->places[i]) < fewest)
+            fewest = slot_place_core_count(&options->places[i]);
+    return fewest;
+}
+
 int spawner_setup_write(const struct slot_set_options *options, struct sheaf_error *error)
 {
     struct byte_writer writer = {0};
     job_encode(options->job, &writer);
     byte_writer_put_u8(&writer, options->has_merge);
+    byte_writer_put_u32(&writer, fewest_cores(options));
     byte_writer_put_u8(&writer, options->run_dir != NULL);
     if (options->run_dir != NULL)
         byte_writer_put_string(&writer, options->run_dir);
@@ -39,6 +49,7 @@ static int decode(struct byte_reader *reader, struct spawner_setup *setup,
     if (code != 0)
         return code;
     decoded.has_merge = byte_reader_get_bool(reader);
+    decoded.core_count = byte_reader_get_u32(reader);
     if (byte_reader_get_bool(reader))
         decoded.run_dir = byte_reader_get_string(reader);
     decoded.mpi_environment = byte_reader_get_string(reader);

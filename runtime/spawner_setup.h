@@ -8,6 +8,7 @@
 struct spawner_setup {
     struct job job;
     bool has_merge;
+    uint32_t core_count;   /* of the slot that has the fewest */
     char *run_dir;         /* NULL: none */
     char *mpi_environment; /* of tasks: mpi_environment.h */
 };

@@ -72,6 +72,7 @@ struct task_runner *task_runner_create(const struct task_runner_options *options
     struct task_runner *runner = memory_allocate_zeroed(1, sizeof *runner);
     runner->options = *options;
     runner->chunk_size = 1;
+    options->context->task = &runner->task;
     if (options->has_merge)
         runner->fold = merge_fold_create(0, merge_in_run, runner);
     return runner;

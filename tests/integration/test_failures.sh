@@ -101,6 +101,15 @@ limit_of_failures_ends_the_run()
     [ "$(status_field "$work/$name" tasks_failed)" -gt "$failed" ] || fail "it does not go on"
 }
 
+# The result is that of the parent.
+copy_that_returns_is_told_and_ended()
+{
+    run_trouble copy run fork --param task=7
+    [ $status = 0 ] && [ "$(cat copy.out)" = 0123456789 ] || { fail "status $status"; return 1; }
+    grep -q "warning: task 7 forked and returned in the copy, too" copy.said ||
+        fail "nobody says so"
+}
+
 failure_for_good_is_not_tried_again()
 {
     run_trouble for-good run 'fail for good' --param task=7
@@ -124,6 +133,8 @@ check null_in_a_task_costs_that_task task_7_fails_alone null crash "$signal"
 check failed_job_says_so_again failed_job_says_so_again
 check endless_task_ends_by_timeout task_7_fails_alone hang hang "$timeout" "${limits[@]}"
 check greedy_task_ends_by_memory task_7_fails_alone eat eat "$memory" --memory 64M
+check greedy_child_of_a_task_ends_by_memory \
+    task_7_fails_alone eat-child 'eat in child' "$memory" --memory 64M
 check task_that_reports_failure_is_told_with_its_text \
     task_7_fails_alone told fail 'failed with number 42'
 check task_that_calls_exit_has_failed task_7_fails_alone exit 'exit 0' 'exited with status 0'
@@ -131,6 +142,7 @@ for how in fail crash; do
     check "open_that_always_says_${how}_ends_the_run" open_that_always_fails_ends_the_run $how
 done
 check limit_of_failures_ends_the_run limit_of_failures_ends_the_run
+check copy_that_returns_is_told_and_ended copy_that_returns_is_told_and_ended
 check failure_for_good_is_not_tried_again failure_for_good_is_not_tried_again
 for where in merge prepare finish; do
     check "null_in_${where}_fails_the_job" job_fails "$where-null" $where crash "$signal"

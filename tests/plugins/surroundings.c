@@ -1,6 +1,6 @@
 /* surroundings.c - tasks that report what is around them: 0 the environment of MPI, 1 the number of
  * open descriptors, 2 the cores it may use, 3 standard input, 4 the process, 5 signals,
- * 6 the GPUs it may use. */
+ * 6 the GPUs it may use, 7 the number of threads for OpenMP, when it was loaded and now. */
 #include <sheaf.h>
 
 #include <fcntl.h>
@@ -61,6 +61,22 @@ static int emit_gpus(struct sheaf_context *context)
                            rocr != NULL ? rocr : "unset");
 }
 
+static char threads_when_loaded[16];
+
+__attribute__((constructor)) static void note_threads(void)
+{
+    const char *threads = getenv("OMP_NUM_THREADS");
+    strncpy(threads_when_loaded, threads != NULL ? threads : "unset",
+            sizeof threads_when_loaded - 1);
+}
+
+static int emit_threads(struct sheaf_context *context)
+{
+    const char *threads = getenv("OMP_NUM_THREADS");
+    return sheaf_emit_text(context, "%s %s", threads_when_loaded,
+                           threads != NULL ? threads : "unset");
+}
+
 static int run(struct sheaf_context *context, const struct sheaf_task *task)
 {
     switch (task->index) {
@@ -76,8 +92,10 @@ static int run(struct sheaf_context *context, const struct sheaf_task *task)
         return sheaf_emit_text(context, "%d", (int)getpid());
     case 5:
         return emit_signals(context);
-    default:
+    case 6:
         return emit_gpus(context);
+    default:
+        return emit_threads(context);
     }
 }
 

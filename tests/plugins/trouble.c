@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,16 @@ static int eat(struct sheaf_context *context)
         nanosleep(&nap, NULL);
     }
     return sheaf_fail(context, "nobody stopped me");
+}
+
+/* In a process of its own, which has hardly anything itself. */
+static int eat_in_child(struct sheaf_context *context)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(eat(context) == 0);
+    waitpid(child, NULL, 0);
+    return sheaf_fail(context, "nobody stopped my child");
 }
 
 static int crash(void)
@@ -84,6 +95,10 @@ static int misbehave(struct sheaf_context *context, const char *how)
         hang();
     if (strcmp(how, "eat") == 0)
         return eat(context);
+    if (strcmp(how, "fork") == 0)
+        return fork() < 0;
+    if (strcmp(how, "eat in child") == 0)
+        return eat_in_child(context);
     if (strcmp(how, "fail") == 0)
         return sheaf_fail(context, "failed with number %d", 42);
     if (strcmp(how, "fail for good") == 0)
