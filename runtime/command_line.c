@@ -33,6 +33,19 @@ static bool is_option(const char *word, const char *name, const char *shortest)
     return length >= strlen(shortest) && length <= strlen(name) && strncmp(word, name, length) == 0;
 }
 
+/* Drops an option and its argument. */
+static int drop_with_argument(char **words, int word_count, const char *name, const char *shortest)
+{
+    int count = 0;
+    for (int i = 0; i < word_count; i++) {
+        if (!is_option(words[i], name, shortest))
+            words[count++] = words[i];
+        else if (strchr(words[i], '=') == NULL)
+            i++;
+    }
+    return count;
+}
+
 int command_line_drop_beginning(char **words, int word_count)
 {
     int count = 0;
@@ -40,19 +53,12 @@ int command_line_drop_beginning(char **words, int word_count)
         if (!is_option(words[i], "--fresh", "--fr") &&
             !is_option(words[i], "--retry-failed", "--ret"))
             words[count++] = words[i];
-    return count;
+    return drop_with_argument(words, count, "--rerun-stage", "--rer");
 }
 
 int command_line_drop_only(char **words, int word_count)
 {
-    int count = 0;
-    for (int i = 0; i < word_count; i++) {
-        if (!is_option(words[i], "--only", "--on"))
-            words[count++] = words[i];
-        else if (strchr(words[i], '=') == NULL)
-            i++;
-    }
-    return count;
+    return drop_with_argument(words, word_count, "--only", "--on");
 }
 
 char *command_line_format(char *const *words, int word_count)

@@ -44,8 +44,11 @@ struct input_entry {
 
 static int damaged(const char *path, const char *what, struct sheaf_error *error)
 {
-    return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
-                           "%s is damaged: %s; start the job anew with --fresh", path, what);
+    return sheaf_error_set(
+        error, SHEAF_ERROR_DAMAGED,
+        "%s is damaged: %s. Repeat the command with the inputs as they were when "
+        "it ran last: that makes the file again",
+        path, what);
 }
 
 static int map_descriptor(int descriptor, const char *path, struct mapping *mapping,
@@ -198,8 +201,7 @@ int input_store_read(struct input_store *store, struct range range, struct byte_
         if (!is_good) {
             writer->size = size_before;
             return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
-                                   "%s/%s is damaged: the input of task %llu has a wrong checksum; "
-                                   "start the job anew with --fresh",
+                                   "%s/%s is damaged: the input of task %llu has a wrong checksum",
                                    store->dir, INPUT_DATA_NAME, (unsigned long long)task);
         }
     }

@@ -107,6 +107,9 @@ int journal_close(struct journal *journal, struct sheaf_error *error);
 /* Bytes of all segments on disk. */
 uint64_t journal_size_bytes(const struct journal *journal);
 
+/* The identity with which the journal in `dir` was begun; NOT_FOUND when there is none. */
+int journal_read_identity(const char *dir, unsigned char identity[32], struct sheaf_error *error);
+
 /* `sheaf journal verify|dump DIR`: no MPI, no lock taken, nothing written to disk. verify prints a
  * line for each segment and damage, and returns DAMAGED if there was any (a torn tail is not
  * damage); dump prints a line a fact. */

@@ -255,6 +255,28 @@ int journal_recover(const struct journal_reading *reading, struct journal_recove
     return 0;
 }
 
+/* The newest header that can be read. */
+int journal_read_identity(const char *dir, unsigned char identity[32], struct sheaf_error *error)
+{
+    struct segment_list list = {0};
+    int code = segment_list_read(dir, SEGMENT_SUFFIX, &list, error);
+    bool is_found = false;
+    for (size_t i = list.count; code == 0 && !is_found && i-- > 0;) {
+        struct segment_file file;
+        struct segment_header header;
+        if (segment_file_open(disk_system(), dir, list.starts[i], &file, NULL) != 0)
+            continue;
+        is_found = segment_file_read_header(&file, &header, NULL) == 0;
+        if (is_found)
+            memcpy(identity, header.identity, sizeof header.identity);
+        segment_file_close(&file);
+    }
+    segment_list_close(&list);
+    if (code == 0 && !is_found)
+        code = sheaf_error_set(error, SHEAF_ERROR_NOT_FOUND, "%s holds no journal", dir);
+    return code;
+}
+
 void journal_recovered_close(struct journal_recovered *recovered)
 {
     segment_list_close(&recovered->segments);

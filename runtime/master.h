@@ -50,6 +50,10 @@ int master_create(const struct run_options *options, struct master_job *job,
  * status, tells the launcher. Returns the exit status. */
 int master_finish(struct master *master, int code);
 /* Closes what is still open: journal, run directory. */
+/* Keeps what is in the files that its tasks have declared, for the stages that read them. Calls
+ * keep_contact(context) again and again meanwhile. */
+int master_keep_output_digest(const struct master *master, void (*keep_contact)(void *context),
+                              void *context, struct sheaf_error *error);
 void master_destroy(struct master *master);
 
 /* A part of a long message from a worker: it is not silent. */

@@ -131,8 +131,19 @@ static bool gather_inputs(struct master *master, const struct effect *effect, st
         give_back(master, effect, rest, false);
     }
     struct sheaf_error error;
-    if (input_store_read(master->inputs, *range, body, &error) == 0)
+    int code = input_store_read(master->inputs, *range, body, &error);
+    if (code == SHEAF_ERROR_DAMAGED && !master->has_lost_inputs) {
+        code = master_inputs_make_again(master, &error);
+        master->has_lost_inputs = code != 0;
+        if (code == 0)
+            code = input_store_read(master->inputs, *range, body, &error);
+    }
+    if (code == 0)
         return true;
+    if (master->inputs == NULL) { /* they could not be opened after that */
+        master_fail(master, &error);
+        return false;
+    }
     if (range->count > 1) {
         /* One of many: those before and after it go back, and come again one by one. */
         range->count = 1;

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "declared_files.h"
 #include "file_system.h"
+#include "output_digest.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -258,4 +259,20 @@ bool master_outputs_continue(struct master *master)
         }
     } while (clock_monotonic_ns() - start_ns < STEP_NS);
     return true;
+}
+
+/* ---- for other stages ---- */
+
+int master_keep_output_digest(const struct master *master, void (*keep_contact)(void *context),
+                              void *context, struct sheaf_error *error)
+{
+    const struct output_digest_source source = {
+        .stage_dir = run_directory_path(master->directory),
+        .job = &master->job,
+        .inputs = master->inputs,
+        .done = state_done(scheduler_state(master->scheduler)),
+        .keep_contact = keep_contact,
+        .context = context,
+    };
+    return output_digest_keep(&source, error);
 }

@@ -66,6 +66,7 @@ struct master {
     struct effect_queue effects;
     struct splitting splitting;
     struct input_store *inputs; /* NULL while, or because, tasks have none */
+    bool has_lost_inputs;       /* some are damaged, and cannot be made again */
     struct publisher *publisher;
     struct exporter *exporter;         /* NULL: nobody wants more than the output */
     struct output_check *output_check; /* NULL: it is over, or there is nothing to look for */
@@ -145,6 +146,8 @@ void master_split_restart(struct master *master, uint64_t assignment);
 void master_split_batch(struct master *master, const unsigned char *body, size_t body_size);
 void master_split_end(struct master *master);
 int master_inputs_open(struct master *master, struct sheaf_error *error);
+/* What is stored of them is damaged: splits once more. DAMAGED when that gives something else. */
+int master_inputs_make_again(struct master *master, struct sheaf_error *error);
 void master_split_close(struct master *master);
 /* Which tasks of the job come after others; NULL when none does. */
 const struct task_graph *master_find_graph(const struct master *master);

@@ -1,7 +1,12 @@
 /* master_split.c - turns the job into stored tasks: by a built-in split, or from the plug-in's. */
 #include "master_private.h"
 
+#include "run_swap.h"
+
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* Tasks stored in one step of the loop, so that the master stays responsive. */
 enum { TASKS_PER_STEP = 20000 };
@@ -36,13 +41,96 @@ static void accept_job(struct master *master, uint64_t task_count, uint64_t inpu
         master_fail(master, &error);
 }
 
+static int open_inputs(struct master *master, struct sheaf_error *error)
+{
+    const struct fact_job_accepted *job = state_job(scheduler_state(master->scheduler));
+    return input_store_open(run_directory_path(master->directory), job->task_count,
+                            job->input_bytes, job->input_crc, &master->inputs, error);
+}
+
 int master_inputs_open(struct master *master, struct sheaf_error *error)
 {
     const struct fact_job_accepted *job = state_job(scheduler_state(master->scheduler));
     if (job == NULL || job->input_bytes == 0)
         return 0;
-    return input_store_open(run_directory_path(master->directory), job->task_count,
-                            job->input_bytes, job->input_crc, &master->inputs, error);
+    int code = open_inputs(master, error);
+    return code == SHEAF_ERROR_DAMAGED ? master_inputs_make_again(master, error) : code;
+}
+
+/* Splits into `folder`; DAMAGED when that does not give the inputs that the journal knows. */
+static int split_again(const struct master *master, const char *folder, struct sheaf_error *error)
+{
+    const struct fact_job_accepted *job = state_job(scheduler_state(master->scheduler));
+    struct split_walk *walk;
+    struct input_writer *writer = NULL;
+    uint64_t input_bytes = 0;
+    uint32_t index_crc = 0;
+    int code = split_walk_create(&master->job.split, &walk, error);
+    if (code != 0)
+        return code;
+    struct byte_reader input;
+    code = input_writer_create(folder, &writer, error);
+    while (code == 0 && (code = split_walk_next(walk, &input, error)) == 1)
+        code = input_writer_add(writer, input.data, input.size, error);
+    uint64_t task_count = writer != NULL ? input_writer_task_count(writer) : 0;
+    if (code == 0)
+        code = input_writer_finish(writer, &input_bytes, &index_crc, error);
+    input_writer_destroy(writer);
+    split_walk_destroy(walk);
+    bool is_same = task_count == job->task_count && input_bytes == job->input_bytes &&
+                   index_crc == job->input_crc;
+    if (code != 0 || is_same)
+        return code;
+    return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                           "the stored inputs of the tasks in %s are damaged, and what the job "
+                           "names now are not those inputs: repeat the command with the inputs as "
+                           "they were when it ran last. The results are safe",
+                           run_directory_path(master->directory));
+}
+
+static int move_inputs(const char *folder, const char *dir, struct sheaf_error *error)
+{
+    static const char *const names[] = {INPUT_DATA_NAME, INPUT_INDEX_NAME};
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < sizeof names / sizeof *names; i++) {
+        char *from = run_directory_join(folder, names[i]);
+        char *to = run_directory_join(dir, names[i]);
+        if (rename(from, to) != 0)
+            code = sheaf_error_set_errno(error, errno, "cannot rename %s to %s", from, to);
+        free(from);
+        free(to);
+    }
+    return code;
+}
+
+int master_inputs_make_again(struct master *master, struct sheaf_error *error)
+{
+    const char *dir = run_directory_path(master->directory);
+    if (master->job.split.kind == SPLIT_PLUGIN)
+        return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                               "the stored inputs of the tasks in %s are damaged, and only the "
+                               "plug-in can name them again: run the job in another directory "
+                               "(--dir); the results so far stay in this one",
+                               dir);
+    char *folder = run_directory_join(dir, "inputs.again");
+    int code = run_swap_remove(dir, "inputs.again", error);
+    if (code == 0 && mkdir(folder, 0700) != 0)
+        code = sheaf_error_set_errno(error, errno, "cannot make %s", folder);
+    if (code == 0)
+        code = split_again(master, folder, error);
+    if (code == 0)
+        code = move_inputs(folder, dir, error);
+    run_swap_remove(dir, "inputs.again", NULL); /* in the way of nobody if it stays */
+    free(folder);
+    if (code != 0)
+        return code;
+    if (master->inputs != NULL)
+        input_store_close(master->inputs);
+    master->inputs = NULL;
+    master_tell(master, CONTROL_WARNING,
+                "the stored inputs of the tasks were damaged: they are made again from what the "
+                "job names");
+    return open_inputs(master, error);
 }
 
 int master_split_begin(struct master *master, struct sheaf_error *error)

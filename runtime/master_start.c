@@ -145,7 +145,8 @@ static int open_directory(struct master *master, struct sheaf_error *error)
         return code;
     char text[RUN_OPEN_TEXT_BYTES];
     run_open_describe(&opening, text, sizeof text);
-    master_tell(master, CONTROL_INFO, "%s", text);
+    master_tell(master, CONTROL_INFO, "%s%s%s%s", stage->name != NULL ? "stage " : "",
+                stage->name != NULL ? stage->name : "", stage->name != NULL ? ": " : "", text);
     return 0;
 }
 

@@ -21,6 +21,7 @@ enum option_form {
     OPTION_OUTPUT_FILE,
     OPTION_ARRAY_ENV, /* its argument may be left out */
     OPTION_MPI_WORD,
+    OPTION_RERUN_STAGE,
     OPTION_COUNT_32,
     OPTION_COUNT_64,
     OPTION_WORKERS,
@@ -90,6 +91,7 @@ static const struct option_entry option_table[] = {
            0),
     OPTION(FLAG, 0, "retry-failed", NULL, "try again what failed for good", AT(retries_failed), 0,
            0),
+    OPTION(RERUN_STAGE, 0, "rerun-stage", "NAME", "run this stage anew; repeat for more", 0, 0, 0),
     OPTION(FLAG, 0, "fresh", NULL, "first delete what an earlier run left", AT(is_fresh), 0, 0),
     OPTION(FLAG, 0, "force", NULL, "continue although the job has changed", AT(is_forced), 0, 0),
     OPTION(FLAG, 0, "prune", NULL, "drop the results of lines that are in the list no more",
@@ -306,6 +308,9 @@ static int set_option(struct run_options *options, const struct option_entry *en
     case OPTION_ARRAY_ENV:
         options->has_array_env = true;
         return text != NULL ? parse_number(entry, text, &options->array_first, error) : 0;
+    case OPTION_RERUN_STAGE:
+        add_text(&options->rerun_stages, &options->rerun_stage_count, text);
+        return 0;
     case OPTION_MPI_WORD:
         add_text(&options->mpi_options, &options->mpi_option_count, text);
         return 0;
@@ -417,6 +422,7 @@ int options_parse(int argc, char **argv, struct run_options *options, struct she
     }
     if (parsed.is_restart) {
         parsed.is_fresh = false;
+        parsed.rerun_stage_count = 0;
         parsed.retries_failed = false;
     }
     *options = parsed;
@@ -434,6 +440,8 @@ void options_close(struct run_options *options)
     free(options->words);
     options->words = NULL;
     options->word_count = 0;
+    free(options->rerun_stages);
+    options->rerun_stages = NULL;
     options->parameters = NULL;
     options->inputs = NULL;
     options->output_files = NULL;

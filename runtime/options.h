@@ -44,7 +44,9 @@ struct run_options {
     uint64_t walltime_ns;        /* from the start; 0 = as the batch system says */
     bool is_fresh;
     bool is_forced;
-    bool is_pruned;         /* results of lines that are gone are not kept */
+    bool is_pruned;            /* results of lines that are gone are not kept */
+    const char **rerun_stages; /* run anew; none */
+    size_t rerun_stage_count;
     bool retries_failed;    /* what failed for good is tried again */
     const char *output_dir; /* takes a file a task; NULL = none does */
     const char *log_path;   /* takes a line a task; NULL = none does */

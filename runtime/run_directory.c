@@ -34,9 +34,9 @@ struct run_directory {
 
 /* What a run leaves, but for the journal, which goes first and at once. */
 static const char *const run_files[] = {
-    "graph",       "inputs.data", "inputs.index", "output",    "output.incomplete",
-    "status.json", "report",      "logs",         "discarded", "failed",
-    "stages.list", "stages",      "digest",       "kept",      "command",
+    "graph",  "inputs.data", "inputs.index", "output",  "output.incomplete", "status.json",
+    "report", "logs",        "discarded",    "failed",  "stages.list",       "stages",
+    "digest", "kept",        "command",      "outputs",
 };
 
 char *run_directory_join(const char *dir, const char *name)
@@ -88,13 +88,19 @@ static int check_is_ours(const char *path, struct sheaf_error *error)
 }
 
 /* 1 with the identity; 0 when there is none yet. */
-static int read_identity(const char *path, struct run_identity *identity, struct sheaf_error *error)
+static int read_identity(const struct run_directory_options *options, struct run_identity *identity,
+                         struct sheaf_error *error)
 {
-    int code = run_identity_read(path, identity, error);
-    if (code != SHEAF_ERROR_NOT_FOUND)
-        return code == 0 ? 1 : code;
-    code = check_is_ours(path, error);
-    return code;
+    int code = run_identity_read(options->path, identity, error);
+    unsigned char journal[RUN_DIRECTORY_IDENTITY_BYTES];
+    if (code == 0) {
+        identity->is_made_again = false;
+        return 1;
+    }
+    if (code == SHEAF_ERROR_DAMAGED ||
+        (code == SHEAF_ERROR_NOT_FOUND && run_identity_find_in_journal(options->path, journal)))
+        return run_identity_make_again(options, identity, error);
+    return code == SHEAF_ERROR_NOT_FOUND ? check_is_ours(options->path, error) : code;
 }
 
 static bool is_zero(const unsigned char identity[RUN_DIRECTORY_IDENTITY_BYTES])
@@ -136,7 +142,7 @@ static int refuse(const struct run_directory_options *options, const struct run_
 static int check_identity(const struct run_directory_options *options,
                           struct run_identity *identity, struct sheaf_error *error)
 {
-    int code = read_identity(options->path, identity, error);
+    int code = read_identity(options, identity, error);
     if (code <= 0 || options->is_fresh || options->is_forced)
         return code;
     if (memcmp(identity->job, options->identity, sizeof identity->job) == 0 ||
@@ -146,9 +152,9 @@ static int check_identity(const struct run_directory_options *options,
         return sheaf_error_set(
             error, SHEAF_ERROR_IDENTITY,
             "stage \"%s\" has changed since it ran: its plug-in or command, split, parameters or "
-            "input files. Delete %s to run it anew, and what follows from it; or use --fresh to "
-            "start everything anew, --force to keep its old results",
-            options->stage_name, options->path);
+            "input files. Use --rerun-stage %s to run it anew, and what follows from it, or "
+            "--force to keep its old results",
+            options->stage_name, options->stage_name);
     return refuse(options, identity, error);
 }
 
@@ -320,8 +326,12 @@ static int set_identity(const struct run_directory_options *options, bool is_kno
     if (!is_known || options->is_fresh)
         memcpy(identity->journal, options->identity, sizeof identity->journal);
     else if (memcmp(identity->job, options->identity, sizeof identity->job) == 0 &&
-             memcmp(identity->commands, options->commands, sizeof identity->commands) == 0)
+             memcmp(identity->commands, options->commands, sizeof identity->commands) == 0 &&
+             !identity->is_made_again)
         return 0;
+    if (is_known && identity->is_made_again && !options->is_fresh)
+        fprintf(stderr, "sheaf: %s/identity was damaged or gone: it is made again\n",
+                options->path);
     memcpy(identity->job, options->identity, sizeof identity->job);
     memcpy(identity->commands, options->commands, sizeof identity->commands);
     snprintf(identity->job_name, sizeof identity->job_name, "%s", options->job_name);
@@ -407,8 +417,11 @@ int run_directory_make(const char *path, struct sheaf_error *error)
     if (code != 0)
         return code;
     struct run_identity identity;
-    code = read_identity(path, &identity, error);
-    return code < 0 ? code : 0;
+    unsigned char journal[RUN_DIRECTORY_IDENTITY_BYTES];
+    code = run_identity_read(path, &identity, error);
+    if (code == SHEAF_ERROR_DAMAGED || run_identity_find_in_journal(path, journal))
+        return 0; /* who opens it for a job knows more */
+    return code == SHEAF_ERROR_NOT_FOUND ? check_is_ours(path, error) : code;
 }
 
 static int tell_launcher(const char *dir, const struct run_directory_holder *holder,

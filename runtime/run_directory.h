@@ -16,6 +16,7 @@
  *     stages/NAME/   of a job in stages: the run directory of each, with all of the above
  *     stages/NAME/reads   which results the stage has begun with
  *     stages/NAME/digest  of its own result
+ *     stages/NAME/outputs digest of the files that its tasks have declared
  *     logs/          of tasks and of mpirun
  *     next.partial/  the journal, inputs and identity of an edited list, while they are made
  *     next/          the same, whole: the run is theirs, and they are being moved to their places

@@ -1,7 +1,9 @@
 /* run_identity.c - reads and writes DIR/identity. */
 #include "run_identity.h"
 
-#include <errno.h>
+#include "checked_file.h"
+#include "journal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,42 +28,37 @@ static bool hex_read(const char *hex, unsigned char identity[RUN_DIRECTORY_IDENT
     return true;
 }
 
-/* Understands the text of write below. */
-static bool parse(FILE *file, struct run_identity *identity)
+/* Understands the text of write below, which ends with NUL. */
+static bool parse(const char *text, struct run_identity *identity)
 {
     int version = 0;
+    int end = 0;
     char job[HEX_BYTES] = "";
     char journal[HEX_BYTES] = "";
     char commands[HEX_BYTES] = "";
     struct run_identity parsed = {.job_name = ""};
-    if (fscanf(file, "sheaf-run %d\nidentity %64s\njournal %64s\ncommands %64s\njob ", &version,
-               job, journal, commands) != 4 ||
+    if (sscanf(text, "sheaf-run %d\nidentity %64s\njournal %64s\ncommands %64s\njob%n", &version,
+               job, journal, commands, &end) != 4 ||
         version != 2 || !hex_read(job, parsed.job) || !hex_read(journal, parsed.journal) ||
-        !hex_read(commands, parsed.commands) ||
-        fgets(parsed.job_name, sizeof parsed.job_name, file) == NULL)
+        !hex_read(commands, parsed.commands) || text[end] != ' ')
         return false;
-    parsed.job_name[strcspn(parsed.job_name, "\n")] = '\0';
+    snprintf(parsed.job_name, sizeof parsed.job_name, "%.*s", (int)strcspn(text + end + 1, "\n"),
+             text + end + 1);
     *identity = parsed;
     return true;
 }
 
 int run_identity_read(const char *dir, struct run_identity *identity, struct sheaf_error *error)
 {
-    char *path = run_directory_join(dir, "identity");
-    FILE *file = fopen(path, "re");
-    int code = 0;
-    if (file == NULL) {
-        code = sheaf_error_set_errno(error, errno, "cannot read %s", path);
-    } else {
-        if (!parse(file, identity))
-            code =
-                sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
-                                "%s cannot be understood: another version of sheaf wrote it, or it "
-                                "is damaged. Use --dir, or delete %s and start anew",
-                                path, dir);
-        fclose(file);
-    }
-    free(path);
+    struct byte_writer text = {0};
+    int code = checked_file_read(dir, "identity", &text, error);
+    byte_writer_put_u8(&text, '\0');
+    if (code == 0 && !parse((const char *)text.data, identity))
+        code = sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                               "%s/identity cannot be understood: another version of sheaf wrote "
+                               "it, or it is damaged",
+                               dir);
+    byte_writer_close(&text);
     return code;
 }
 
@@ -78,5 +75,34 @@ int run_identity_write(const char *dir, const struct run_identity *identity,
     int length =
         snprintf(text, sizeof text, "sheaf-run 2\nidentity %s\njournal %s\ncommands %s\njob %s\n",
                  job, journal, commands, identity->job_name);
-    return run_directory_write_file(dir, "identity", text, (size_t)length, error);
+    return checked_file_write(dir, "identity", text, (size_t)length, error);
+}
+
+bool run_identity_find_in_journal(const char *path,
+                                  unsigned char identity[RUN_DIRECTORY_IDENTITY_BYTES])
+{
+    char *journal = run_directory_join(path, "journal");
+    bool is_found = journal_read_identity(journal, identity, NULL) == 0;
+    free(journal);
+    return is_found;
+}
+
+int run_identity_make_again(const struct run_directory_options *options,
+                            struct run_identity *identity, struct sheaf_error *error)
+{
+    *identity = (struct run_identity){.is_made_again = true};
+    if (!run_identity_find_in_journal(options->path, identity->journal))
+        return 0; /* nothing has been done yet */
+    memcpy(identity->job, options->identity, sizeof identity->job);
+    memcpy(identity->commands, options->commands, sizeof identity->commands);
+    snprintf(identity->job_name, sizeof identity->job_name, "%s", options->job_name);
+    if (options->is_fresh || options->is_forced ||
+        memcmp(identity->journal, options->identity, sizeof identity->journal) == 0)
+        return 1;
+    return sheaf_error_set(error, SHEAF_ERROR_IDENTITY,
+                           "%s/identity is damaged or gone, and the journal beside it was not "
+                           "begun by this command as it is now. Repeat the command as it was when "
+                           "it ran last, with the list as it was: that makes the file again. Or "
+                           "name another directory with --dir; --force goes on with what is there",
+                           options->path);
 }

@@ -4,6 +4,7 @@
 #include "../jobs/command_shell.h"
 #include "../jobs/job_path.h"
 #include "../jobs/stage_plan.h"
+#include "../jobs/suggest.h"
 #include "../scheduler/memory.h"
 #include "run_identity.h"
 #include "stored_command.h"
@@ -210,6 +211,30 @@ static void settle_shell(struct job *job, const struct run_options *options)
     free(dir);
 }
 
+/* The names are those of stages of the job. */
+static int check_reruns(const struct run_options *options, const struct job *job,
+                        struct sheaf_error *error)
+{
+    for (size_t i = 0; i < options->rerun_stage_count; i++) {
+        const char *name = options->rerun_stages[i];
+        if (job->plan == NULL)
+            return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                                   "--rerun-stage %.100s: %s has no stages", name,
+                                   job->source_path != NULL ? job->source_path : "the job");
+        if (stage_plan_find(job->plan, name, strlen(name)) < job->plan->count)
+            continue;
+        const char *names[STAGES_MAX];
+        for (size_t j = 0; j < job->plan->count; j++)
+            names[j] = job->plan->stages[j].name;
+        const char *nearest = suggest_nearest(name, names, job->plan->count);
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--rerun-stage: the job has no stage \"%.100s\"%s%s%s", name,
+                               nearest != NULL ? "; did you mean " : "",
+                               nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    }
+    return 0;
+}
+
 int run_job_read(const struct run_options *options, struct job *job, struct sheaf_error *error)
 {
     struct job read = {.name = NULL};
@@ -218,6 +243,8 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
         return code;
     if (read.plan != NULL)
         code = check_stages(options, error);
+    if (code == 0)
+        code = check_reruns(options, &read, error);
     if (code == 0 && options->tasks != NULL)
         code = job_set_tasks(&read, options->tasks, error);
     for (size_t i = 0; code == 0 && options->command == NULL && i < options->parameter_count; i++)

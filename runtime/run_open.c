@@ -71,9 +71,9 @@ static int set_options(struct run_opening *opening, struct opened_options *optio
         .edit = {.job = opening->job,
                  .is_forced = given->is_forced,
                  .is_pruned = given->is_pruned,
-                 .is_by_name =
-                     given->dir == NULL && given->command == NULL && given->stored_input == NULL,
-                 .command = &options->command},
+                 .is_by_name = is_job && given->dir == NULL && given->command == NULL &&
+                               given->stored_input == NULL,
+                 .command = is_job ? &options->command : NULL},
     };
     *directory = (struct run_directory_options){
         .path = is_job ? run_job_directory(given, opening->job->name)
@@ -87,7 +87,7 @@ static int set_options(struct run_opening *opening, struct opened_options *optio
         .command = is_job && !given->is_continued ? &options->command : NULL,
         .lock_wait_ms = given->is_restart ? HANDOVER_WAIT_MS : LOCK_WAIT_MS,
         .takes_over = given->is_restart,
-        .adapt = is_job ? adapt : NULL,
+        .adapt = adapt,
         .adapt_context = options,
     };
     int code = set_identity(opening, directory, error);

@@ -2,9 +2,10 @@
 #include "stage_list.h"
 
 #include "../scheduler/memory.h"
+#include "checked_file.h"
 #include "run_directory.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,36 +18,58 @@ int stage_list_write(const char *run_dir, const struct stage_plan *plan, struct 
         byte_writer_put(&text, plan->stages[i].name, strlen(plan->stages[i].name));
         byte_writer_put_u8(&text, '\n');
     }
-    int code = run_directory_write_file(run_dir, "stages.list", text.data, text.size, error);
+    int code = checked_file_write(run_dir, "stages.list", text.data, text.size, error);
     byte_writer_close(&text);
     return code;
+}
+
+static void add_name(struct stage_list *list, size_t *capacity, const char *name)
+{
+    if (list->count == STAGES_MAX || !stage_name_is_valid(name))
+        return;
+    void *names = list->names;
+    memory_grow(&names, capacity, list->count + 1, sizeof *list->names);
+    list->names = names;
+    list->names[list->count++] = memory_copy_string(name);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The stages that have begun, in the order of their names. */
+static void list_folders(const char *run_dir, struct stage_list *list)
+{
+    char *path = run_directory_join(run_dir, "stages");
+    DIR *stream = opendir(path);
+    size_t capacity = 0;
+    free(path);
+    if (stream == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        add_name(list, &capacity, entry->d_name);
+    closedir(stream);
+    if (list->count > 0)
+        qsort(list->names, list->count, sizeof *list->names, compare_names);
 }
 
 int stage_list_read(const char *run_dir, struct stage_list *list, struct sheaf_error *error)
 {
     *list = (struct stage_list){0};
-    char *path = run_directory_join(run_dir, "stages.list");
-    FILE *file = fopen(path, "re");
-    int saved_errno = errno;
-    int code = 0;
-    if (file == NULL && saved_errno != ENOENT && saved_errno != ENOTDIR)
-        code = sheaf_error_set_errno(error, saved_errno, "cannot read %s", path);
-    free(path);
-    if (file == NULL)
-        return code;
-    char line[STAGE_NAME_BYTES_MAX + 2];
+    struct byte_writer text = {0};
     size_t capacity = 0;
-    while (list->count < STAGES_MAX && fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (!stage_name_is_valid(line))
-            continue;
-        void *names = list->names;
-        memory_grow(&names, &capacity, list->count + 1, sizeof *list->names);
-        list->names = names;
-        list->names[list->count++] = memory_copy_string(line);
+    int code = checked_file_read(run_dir, "stages.list", &text, error);
+    byte_writer_put_u8(&text, '\0');
+    char *rest = (char *)text.data;
+    for (char *line; code == 0 && (line = strsep(&rest, "\n")) != NULL;)
+        add_name(list, &capacity, line);
+    byte_writer_close(&text);
+    if (code == SHEAF_ERROR_DAMAGED || code == SHEAF_ERROR_NOT_FOUND) {
+        list_folders(run_dir, list);
+        return 0;
     }
-    fclose(file);
-    return 0;
+    return code;
 }
 
 void stage_list_close(struct stage_list *list)

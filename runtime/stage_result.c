@@ -2,10 +2,9 @@
 #include "stage_result.h"
 
 #include "../scheduler/memory.h"
-#include "run_directory.h"
+#include "checked_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +16,6 @@
 #define COMPARED_BYTES_MAX ((uint64_t)1 << 30)
 
 enum { STATE_BYTES = 128, HEX_BYTES = 2 * JOB_IDENTITY_BYTES + 1 };
-
-/* Reads DIR/NAME, which is not larger than `text_bytes`; "" when it is not there. */
-static size_t read_small(const char *dir, const char *name, char *text, size_t text_bytes)
-{
-    char *path = run_directory_join(dir, name);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    free(path);
-    ssize_t size = descriptor >= 0 ? read(descriptor, text, text_bytes - 1) : 0;
-    if (descriptor >= 0)
-        close(descriptor);
-    text[size > 0 ? size : 0] = '\0';
-    return size > 0 ? (size_t)size : 0;
-}
 
 /* The file as it is now, without reading it. */
 static int look_at(const char *path, char state[STATE_BYTES], uint64_t *size_bytes,
@@ -54,22 +40,35 @@ static int compute(const char *path, char hex[HEX_BYTES], struct sheaf_error *er
     return code;
 }
 
+/* What was kept with the state that the file has now. A file that cannot be read or understood is
+ * as good as none: the digest is computed again. */
+static bool find_kept(const char *stage_dir, const char *state, char hex[HEX_BYTES])
+{
+    struct byte_writer text = {0};
+    size_t length = strlen(state);
+    bool is_kept = checked_file_read(stage_dir, "digest", &text, NULL) == 0 &&
+                   text.size >= length + HEX_BYTES && memcmp(text.data, state, length) == 0 &&
+                   text.data[length] == ' ';
+    if (is_kept) {
+        memcpy(hex, text.data + length + 1, HEX_BYTES - 1);
+        hex[HEX_BYTES - 1] = '\0';
+    }
+    byte_writer_close(&text);
+    return is_kept;
+}
+
 /* The SHA-256 of the file, which is in `state`: kept, or computed and kept. */
 static int find_digest(const char *stage_dir, const char *path, const char *state,
                        char hex[HEX_BYTES], struct sheaf_error *error)
 {
-    char kept[STATE_BYTES + HEX_BYTES + 2];
-    size_t length = strlen(state);
-    size_t size = read_small(stage_dir, "digest", kept, sizeof kept);
-    if (size == length + HEX_BYTES && strncmp(kept, state, length) == 0 && kept[length] == ' ') {
-        memcpy(hex, kept + length + 1, HEX_BYTES);
+    if (find_kept(stage_dir, state, hex))
         return 0;
-    }
     int code = compute(path, hex, error);
     if (code != 0)
         return code;
-    snprintf(kept, sizeof kept, "%s %s", state, hex);
-    return run_directory_write_file(stage_dir, "digest", kept, strlen(kept), error);
+    char kept[STATE_BYTES + HEX_BYTES + 2];
+    int length = snprintf(kept, sizeof kept, "%s %s\n", state, hex);
+    return checked_file_write(stage_dir, "digest", kept, (size_t)length, error);
 }
 
 int stage_result_describe(const char *stage_dir, const char *result_path, struct byte_writer *text,
@@ -93,14 +92,15 @@ int stage_result_describe(const char *stage_dir, const char *result_path, struct
 int stage_reads_write(const char *stage_dir, const struct byte_writer *text,
                       struct sheaf_error *error)
 {
-    return run_directory_write_file(stage_dir, "reads", text->data, text->size, error);
+    return checked_file_write(stage_dir, "reads", text->data, text->size, error);
 }
 
 bool stage_reads_are(const char *stage_dir, const struct byte_writer *text)
 {
-    char *kept = memory_allocate(text->size + 2);
-    size_t size = read_small(stage_dir, "reads", kept, text->size + 2);
-    bool is_same = size == text->size && (size == 0 || memcmp(kept, text->data, size) == 0);
-    free(kept);
+    struct byte_writer kept = {0};
+    int code = checked_file_read(stage_dir, "reads", &kept, NULL);
+    bool is_same = (code == 0 || code == SHEAF_ERROR_NOT_FOUND) && kept.size == text->size &&
+                   (kept.size == 0 || memcmp(kept.data, text->data, kept.size) == 0);
+    byte_writer_close(&kept);
     return is_same;
 }

@@ -4,9 +4,11 @@
 #include "../scheduler/memory.h"
 #include "clock.h"
 #include "control.h"
+#include "output_digest.h"
 #include "publish.h"
 #include "run_directory.h"
 #include "run_job.h"
+#include "run_swap.h"
 #include "stage_list.h"
 #include "stage_result.h"
 #include "stored_command.h"
@@ -63,6 +65,33 @@ tell(const struct stage_run *run, enum control_level level, const char *format, 
 
 /* ---- the beginning ---- */
 
+/* What a stage has done goes in one step: half of it would look damaged. */
+static int forget_stage(struct stage_run *run, const char *name, struct sheaf_error *error)
+{
+    char *dir = stage_list_directory(run->stage.run_dir, name);
+    char *discarded = run_directory_join(run->stage.run_dir, "discarded");
+    int code = run_swap_remove(run->stage.run_dir, "discarded", error);
+    bool was_there = code == 0 && rename(dir, discarded) == 0;
+    if (code == 0 && !was_there && errno != ENOENT)
+        code = sheaf_error_set_errno(error, errno, "cannot take away %s", dir);
+    if (was_there) {
+        tell(run, CONTROL_INFO, "stage %s runs anew, as --rerun-stage says", name);
+        code = run_swap_remove(run->stage.run_dir, "discarded", error);
+    }
+    free(dir);
+    free(discarded);
+    return code;
+}
+
+/* Those that the user has named; a restart goes on with what they have done since. */
+static int forget_stages(struct stage_run *run, struct sheaf_error *error)
+{
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < run->options->rerun_stage_count; i++)
+        code = forget_stage(run, run->options->rerun_stages[i], error);
+    return code;
+}
+
 static int open_directory(struct stage_run *run, struct sheaf_error *error)
 {
     const struct run_options *options = run->options;
@@ -92,7 +121,9 @@ static int open_directory(struct stage_run *run, struct sheaf_error *error)
     if (mkdir(stages, 0700) != 0 && errno != EEXIST)
         code = sheaf_error_set_errno(error, errno, "cannot make %s", stages);
     free(stages);
-    return code != 0 ? code : stage_list_write(run->stage.run_dir, run->job.plan, error);
+    if (code == 0)
+        code = stage_list_write(run->stage.run_dir, run->job.plan, error);
+    return code == 0 ? forget_stages(run, error) : code;
 }
 
 /* Its output is the job's, or a part of it. */
@@ -192,16 +223,6 @@ void stage_run_destroy(struct stage_run *run)
 
 /* ---- one stage ---- */
 
-/* Its result has gone although it is done: somebody has deleted it. */
-static bool has_lost_result(const struct stage_run *run, size_t number)
-{
-    struct status *status = memory_allocate_zeroed(1, sizeof *status);
-    bool is_done = status_read(run->dirs[number], status, NULL) == 0 && status->has_ended &&
-                   status->exit_status == 0;
-    free(status);
-    return is_done && access(run->results[number], F_OK) != 0;
-}
-
 /* A stage that was begun with other results than there are now begins anew. */
 static int look_at_results(struct stage_run *run, size_t number, struct sheaf_error *error)
 {
@@ -216,13 +237,11 @@ static int look_at_results(struct stage_run *run, size_t number, struct sheaf_er
         int code = stage_result_describe(run->dirs[i], run->results[i], &run->reads, error);
         if (code != 0)
             return code;
+        output_digest_describe(run->dirs[i], run->job.plan->stages[i].name, &run->reads);
     }
-    bool has_changed = !stage_reads_are(run->dirs[number], &run->reads);
-    bool is_lost = has_lost_result(run, number);
-    run->stage.is_fresh = has_changed || is_lost;
+    run->stage.is_fresh = !stage_reads_are(run->dirs[number], &run->reads);
     if (access(run->dirs[number], F_OK) == 0 && run->stage.is_fresh)
-        tell(run, CONTROL_INFO, "stage %s runs anew: %s", stage->name,
-             is_lost ? "its result has gone" : "what it reads has changed");
+        tell(run, CONTROL_INFO, "stage %s runs anew: what it reads has changed", stage->name);
     return 0;
 }
 
@@ -267,6 +286,45 @@ static void note_end(struct stage_run *run, int status)
     run->current = run->job.plan->count;
 }
 
+/* While large files are read nobody is to believe that the master is gone. */
+static void keep_contact(void *context)
+{
+    struct stage_run *run = context;
+    uint64_t now_ns = clock_monotonic_ns();
+    struct transport_message ignored;
+    if (now_ns - run->contact_ns < CONTACT_NS)
+        return;
+    run->contact_ns = now_ns;
+    struct control_line line = {.kind = CONTROL_PROGRESS};
+    line.as.progress.state = STATUS_PUBLISHING;
+    line.as.progress.incarnation = run->stage.incarnation;
+    line.as.progress.stages_tasks_ended = run->stage.tasks_done_before;
+    if (run->options->is_under_launcher)
+        control_write(STDERR_FILENO, &line, CONTACT_PATIENCE_MS);
+    for (int i = 0; i < transport_rank_count(run->transport); i++) {
+        struct message ping = {.kind = MESSAGE_PING, .session = (uint32_t)run->stage.number};
+        struct byte_writer writer = {0};
+        if (transport_backlog_bytes(run->transport, i) > 0)
+            continue;
+        message_encode(&ping, &writer);
+        transport_send(run->transport, i, writer.data, writer.size);
+    }
+    while (transport_poll(run->transport, &ignored, NULL) == 1)
+        continue;
+}
+
+/* What other stages read of this one is not only its result. */
+static void keep_outputs(struct stage_run *run, const struct master *master)
+{
+    bool is_read = false;
+    struct sheaf_error error;
+    for (size_t i = 0; i < run->job.plan->count; i++)
+        is_read |= run->job.plan->stages[i].reads[run->current];
+    if (is_read && master_keep_output_digest(master, keep_contact, run, &error) != 0)
+        tell(run, CONTROL_WARNING, "the output files of stage %s are not looked at: %s",
+             run->job.plan->stages[run->current].name, error.text);
+}
+
 static void end_master(struct stage_run *run, struct master **master, int code)
 {
     if (*master == NULL)
@@ -275,6 +333,8 @@ static void end_master(struct stage_run *run, struct master **master, int code)
     run->anybody_was_lost |= !master_ends_cleanly(*master);
     run->is_worth_restarting = master_is_worth_restarting(*master);
     run->stage.tasks_done_before += master_tasks_ended(*master);
+    if (status == 0)
+        keep_outputs(run, *master);
     master_destroy(*master);
     *master = NULL;
     if (status == 0 || status == EXIT_FAILED) {
@@ -315,33 +375,6 @@ int stage_run_next(struct stage_run *run, struct master **master)
 }
 
 /* ---- the end ---- */
-
-/* While a large output is copied nobody is to believe that the master is gone. */
-static void keep_contact(void *context)
-{
-    struct stage_run *run = context;
-    uint64_t now_ns = clock_monotonic_ns();
-    struct transport_message ignored;
-    if (now_ns - run->contact_ns < CONTACT_NS)
-        return;
-    run->contact_ns = now_ns;
-    struct control_line line = {.kind = CONTROL_PROGRESS};
-    line.as.progress.state = STATUS_PUBLISHING;
-    line.as.progress.incarnation = run->stage.incarnation;
-    line.as.progress.stages_tasks_ended = run->stage.tasks_done_before;
-    if (run->options->is_under_launcher)
-        control_write(STDERR_FILENO, &line, CONTACT_PATIENCE_MS);
-    for (int i = 0; i < transport_rank_count(run->transport); i++) {
-        struct message ping = {.kind = MESSAGE_PING, .session = (uint32_t)run->stage.number};
-        struct byte_writer writer = {0};
-        if (transport_backlog_bytes(run->transport, i) > 0)
-            continue;
-        message_encode(&ping, &writer);
-        transport_send(run->transport, i, writer.data, writer.size);
-    }
-    while (transport_poll(run->transport, &ignored, NULL) == 1)
-        continue;
-}
 
 /* Makes the job's output of the results that it consists of. One of them, if it only is to be
  * printed, need not be copied, unless the file system knows no links. */

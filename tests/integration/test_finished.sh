@@ -138,6 +138,61 @@ damage_in_the_journal_costs_the_tasks_it_names()
     fail "no result was hit"
 }
 
+# A run directory of which half of the tasks are done, in $dir each time.
+given_half()
+{
+    dir=$work/run
+    rm -rf "$dir" ledger
+    [ -d half ] || "$sheaf" run -q "${job[@]}" --only 0-19 --dir "$work/half" >printed 2>said
+    [ -d half ] && rm -f ledger && cp -a half "$dir"
+}
+
+# goes_on: to the whole, and runs only what was not done.
+goes_on()
+{
+    again && same_bytes reference printed || return 1
+    [ "$(sort -n ledger | paste -sd' ')" = "$(seq -s' ' 21 40)" ] ||
+        { cat said; fail "these tasks ran: $(paste -sd' ' ledger)"; }
+}
+
+damaged_identity_is_made_again()
+{
+    given_half && flip_bit "$dir/identity" $((RANDOM % 200)) && goes_on || return 1
+    given_half && printf 'nonsense\n' >"$dir/identity" && goes_on || return 1
+    grep -q 'identity was damaged or gone: it is made again' said || { cat said; return 1; }
+    given_half && rm "$dir/identity" && goes_on || return 1
+    given_half
+    printf 'nonsense\n' >"$dir/identity"
+    "$sheaf" run --command 'echo other {}' list --workers 1 --dir "$dir" >printed 2>said
+    [ $? = 2 ] && grep -q 'Repeat the command as it was when it ran last' said ||
+        { cat said; return 1; }
+    goes_on
+}
+
+damaged_inputs_are_made_again()
+{
+    given_half && flip_bit "$dir/inputs.index" $((RANDOM % 640)) && goes_on || return 1
+    grep -q 'stored inputs of the tasks were damaged: they are made again' said ||
+        { cat said; return 1; }
+    given_half && flip_bit "$dir/inputs.data" $((40 + RANDOM % 30)) && goes_on || return 1
+    given_half && rm "$dir/inputs.data" && goes_on
+}
+
+# Which tasks they were is known no more: nothing is lost, and the way out works.
+damaged_inputs_of_another_list_wait_for_the_list_as_it_was()
+{
+    given_half
+    flip_bit "$dir/inputs.index" 100
+    cp list kept
+    echo 41 >>list
+    "$sheaf" run "${job[@]}" --dir "$dir" >printed 2>said
+    local status=$?
+    mv kept list
+    [ $status = 4 ] && grep -q 'with the inputs as they were when it ran last' said &&
+        ! grep -q -e '--fresh' said || { cat said; fail "status $status"; return 1; }
+    goes_on
+}
+
 for name in output_in_another_place_is_published \
     deleted_output_is_published_again \
     output_of_the_run_directory_is_made_again \
@@ -145,7 +200,10 @@ for name in output_in_another_place_is_published \
     pipe_is_written_again \
     log_and_files_may_be_asked_for_later \
     output_without_failed_tasks_is_published_again \
-    damage_in_the_journal_costs_the_tasks_it_names; do
+    damage_in_the_journal_costs_the_tasks_it_names \
+    damaged_identity_is_made_again \
+    damaged_inputs_are_made_again \
+    damaged_inputs_of_another_list_wait_for_the_list_as_it_was; do
     check $name $name
 done
 finish

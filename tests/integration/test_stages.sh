@@ -310,13 +310,89 @@ END
     diff <(printf 'a\nb\nc\na\na\nb\nc\n') ledger || return 1
     rm "$dir/stages/b/output"
     again && printed_is '2\n' || { cat said; return 1; }
-    diff <(printf 'a\nb\nc\na\na\nb\nc\nb\n') ledger || return 1
+    diff <(printf 'a\nb\nc\na\na\nb\nc\n') ledger || return 1
     sed -i 's/cat {b.result}/tac {b.result}/' job.yaml
     again
-    [ $? = 2 ] && grep -q "stage \"c\" has changed since it ran.*Delete $dir/stages/c" said ||
+    [ $? = 2 ] && grep -q "stage \"c\" has changed since it ran.*--rerun-stage c" said ||
         { cat said; fail "a changed stage is not refused"; return 1; }
-    rm -r "$dir/stages/c"
-    again && printed_is '2\n' || { cat said; return 1; }
+    again --rerun-stage c && printed_is '2\n' || { cat said; return 1; }
+    rm ledger
+    again --rerun-stage=a && printed_is '2\n' && diff <(echo a) ledger || { cat said; return 1; }
+    again --rerun-stage d
+    [ $? = 2 ] && grep -q 'the job has no stage "d"' said || { cat said; return 1; }
+}
+
+# Two stages: the second reads files that the first has declared.
+given_declared_files()
+{
+    rm -rf raw mid ledger
+    mkdir raw mid
+    for i in 1 2 3 4; do
+        echo "text $i" >raw/$i.txt
+    done
+    cat >job.yaml <<'END'
+stages:
+  - name: a
+    command: 'echo a {/.} >>ledger; tr a-z A-Z <{} >{out}'
+    split: {files: 'raw/*.txt'}
+    outputs: ['mid/{/.}.m']
+  - {name: b, command: 'echo b >>ledger; cat mid/*.m', after: a}
+END
+    dir=$(mktemp -u "$work/declared.XXXXXX")
+    again && printed_is 'TEXT 1\nTEXT 2\nTEXT 3\nTEXT 4\n' || { cat said; return 1; }
+    rm ledger
+}
+
+changed_input_runs_its_task_and_what_reads_its_file()
+{
+    given_declared_files || return 1
+    echo 'new text' >raw/3.txt
+    again && printed_is 'TEXT 1\nTEXT 2\nNEW TEXT\nTEXT 4\n' || { cat said; return 1; }
+    diff <(printf 'a 3\nb\n') ledger || { cat said; return 1; }
+    again --quiet && printed_is 'TEXT 1\nTEXT 2\nNEW TEXT\nTEXT 4\n' || { cat said; return 1; }
+    diff <(printf 'a 3\nb\n') ledger
+}
+
+declared_file_that_is_gone_or_changed_counts_for_what_reads_it()
+{
+    given_declared_files || return 1
+    rm mid/2.m
+    again && printed_is 'TEXT 1\nTEXT 2\nTEXT 3\nTEXT 4\n' || { cat said; return 1; }
+    diff <(echo a 2) ledger || { cat said; return 1; }
+    echo mine >mid/4.m
+    again && printed_is 'TEXT 1\nTEXT 2\nTEXT 3\nmine\n' || { cat said; return 1; }
+    diff <(printf 'a 2\nb\n') ledger
+}
+
+damaged_result_is_made_again_before_it_is_read()
+{
+    rm -f ledger
+    cat >job.yaml <<'END'
+stages:
+  - {name: a, command: 'echo a >>ledger; seq 100'}
+  - {name: b, command: 'echo b >>ledger; cksum <{a.result}', after: a}
+END
+    dir=$work/bit
+    again && cp printed before || { cat said; return 1; }
+    printf 7 | dd of="$dir/stages/a/output" bs=1 seek=50 conv=notrunc status=none
+    rm "$dir/stages/b/output"
+    again && same_bytes before printed && diff <(seq 100) "$dir/stages/a/output" &&
+        grep -q 'stages/a/output was damaged or changed' said || { cat said; return 1; }
+    diff <(printf 'a\nb\n') ledger
+}
+
+# Of `reads`, `digest` and the list of the stages there are copies, or they are made again.
+damaged_notes_of_stages_cost_nothing()
+{
+    local file
+    given_declared_files || return 1
+    for file in stages.list stages/a/digest stages/a/outputs stages/b/reads stages/b/identity; do
+        printf '\377' | dd of="$dir/$file" bs=1 seek=9 conv=notrunc status=none || return 1
+    done
+    "$sheaf" status "$dir" >shown && grep -q 'stage *b: finished' shown ||
+        { cat shown; fail "the status does not tell"; return 1; }
+    again && printed_is 'TEXT 1\nTEXT 2\nTEXT 3\nTEXT 4\n' && [ ! -e ledger ] ||
+        { cat said; return 1; }
 }
 
 stage_that_is_added_leaves_the_others_alone()
@@ -515,6 +591,10 @@ for behaviour in \
     files_made_by_a_stage_are_input_of_the_next \
     what_cannot_be_is_refused_with_its_line \
     stage_runs_again_when_its_input_has_changed_and_not_otherwise \
+    changed_input_runs_its_task_and_what_reads_its_file \
+    declared_file_that_is_gone_or_changed_counts_for_what_reads_it \
+    damaged_result_is_made_again_before_it_is_read \
+    damaged_notes_of_stages_cost_nothing \
     stage_that_is_added_leaves_the_others_alone \
     worker_stopped_through_a_change_of_stages_is_admitted_and_counted_once \
     worker_killed_in_one_stage_is_missed_in_no_other \
