@@ -56,7 +56,8 @@ int run_identity_read(const char *dir, struct run_identity *identity, struct she
     if (code == 0 && !parse((const char *)text.data, identity))
         code = sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
                                "%s/identity cannot be understood: another version of sheaf wrote "
-                               "it, or it is damaged",
+                               "it, or it is damaged; then the command of the run, repeated, "
+                               "makes it again",
                                dir);
     byte_writer_close(&text);
     return code;

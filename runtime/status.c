@@ -148,8 +148,10 @@ int status_read(const char *dir, struct status *status, struct sheaf_error *erro
     json = json_loadf(file, 0, &json_error);
     struct status read = {.state = STATUS_STARTING};
     if (json == NULL || !status_from_json(json, &read))
-        code = sheaf_error_set(error, SHEAF_ERROR_DAMAGED, "%s cannot be understood (%s)", path,
-                               json == NULL ? json_error.text : "a field is missing");
+        code = sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                               "%s cannot be understood (%s); the command of the run, repeated, "
+                               "writes it anew",
+                               path, json == NULL ? json_error.text : "a field is missing");
     else
         *status = read;
     json_decref(json);
