@@ -97,7 +97,9 @@ int checked_file_read(const char *dir, const char *name, struct byte_writer *tex
         start = bytes.size / 2;
         is_found = find_text(&bytes, start, &size);
         if (!is_found)
-            code = sheaf_error_set(error, SHEAF_ERROR_DAMAGED, "%s is damaged", path);
+            code = sheaf_error_set(
+                error, SHEAF_ERROR_DAMAGED,
+                "%s is damaged; the command of the run, repeated, makes it again", path);
     } else if (!is_found) {
         size = bytes.size;
     }

@@ -11,7 +11,7 @@
 
 struct declared_files {
     const struct job *job;
-    struct input_store *inputs;
+    struct input_store *const *inputs;
     struct command_outputs *outputs;
     struct job_command_values values;
     struct byte_writer stored;
@@ -27,7 +27,8 @@ static bool names_slot(const struct job_command *command)
     return false;
 }
 
-struct declared_files *declared_files_create(const struct job *job, struct input_store *inputs)
+struct declared_files *declared_files_create(const struct job *job,
+                                             struct input_store *const *inputs)
 {
     const struct job_command *command = &job->command;
     if (command->text == NULL || command->output_count == 0 || names_slot(command))
@@ -61,10 +62,10 @@ static int read_input(struct declared_files *files, uint64_t task, struct byte_r
                       struct sheaf_error *error)
 {
     *input = (struct byte_reader){0};
-    if (files->inputs == NULL || files->job->command.is_piped)
+    if (*files->inputs == NULL || files->job->command.is_piped)
         return 0;
     byte_writer_clear(&files->stored);
-    int code = input_store_read(files->inputs, (struct range){task, 1}, &files->stored, error);
+    int code = input_store_read(*files->inputs, (struct range){task, 1}, &files->stored, error);
     if (code != 0)
         return code;
     struct byte_reader reader = byte_reader_of(files->stored.data, files->stored.size);

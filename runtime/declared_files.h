@@ -8,8 +8,10 @@
 struct declared_files;
 
 /* NULL when the tasks of the job declare none, or such as are known only where they run. Keeps the
- * job and its inputs, which are NULL where tasks have none. */
-struct declared_files *declared_files_create(const struct job *job, struct input_store *inputs);
+ * job, and the place of its inputs, which may be opened anew; NULL is there when tasks have none.
+ */
+struct declared_files *declared_files_create(const struct job *job,
+                                             struct input_store *const *inputs);
 /* NULL is fine. */
 void declared_files_destroy(struct declared_files *files);
 

@@ -55,7 +55,7 @@ static void add_done(const struct master *master, struct range_set *tasks)
 
 bool master_outputs_begin(struct master *master)
 {
-    struct declared_files *files = declared_files_create(&master->job, master->inputs);
+    struct declared_files *files = declared_files_create(&master->job, &master->inputs);
     if (files == NULL)
         return false;
     struct output_check *check = memory_allocate_zeroed(1, sizeof *check);
@@ -269,7 +269,7 @@ int master_keep_output_digest(const struct master *master, void (*keep_contact)(
     const struct output_digest_source source = {
         .stage_dir = run_directory_path(master->directory),
         .job = &master->job,
-        .inputs = master->inputs,
+        .inputs = &master->inputs,
         .done = state_done(scheduler_state(master->scheduler)),
         .keep_contact = keep_contact,
         .context = context,

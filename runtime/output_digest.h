@@ -10,7 +10,7 @@
 struct output_digest_source {
     const char *stage_dir;
     const struct job *job;
-    struct input_store *inputs;
+    struct input_store *const *inputs;
     const struct range_set *done;        /* the tasks whose files count */
     void (*keep_contact)(void *context); /* called again and again meanwhile */
     void *context;
