@@ -93,7 +93,10 @@ int run_identity_make_again(const struct run_directory_options *options,
 {
     *identity = (struct run_identity){.is_made_again = true};
     if (!run_identity_find_in_journal(options->path, identity->journal))
-        return 0; /* nothing has been done yet */
+        return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                               "%s/identity cannot be understood, and there are no results beside "
+                               "it: name another directory with --dir, or delete this one",
+                               options->path);
     memcpy(identity->job, options->identity, sizeof identity->job);
     memcpy(identity->commands, options->commands, sizeof identity->commands);
     snprintf(identity->job_name, sizeof identity->job_name, "%s", options->job_name);
