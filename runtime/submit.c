@@ -87,12 +87,12 @@ static int read_job(struct submission *submission, struct batch_script *script,
     int code = options_parse(submission->run_word_count, submission->run_words, &options, error);
     if (code != 0)
         return code;
-    if (options.only != NULL || options.retries_failed) {
+    if (options.only != NULL || options.retries_failed || options.rerun_stage_count > 0) {
         options_close(&options);
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
-                               "--only and --retry-failed are for one run, and this would be "
-                               "several rounds: put `sheaf run` with them into a script of your "
-                               "own");
+                               "--only, --retry-failed and --rerun-stage are for one run, and this "
+                               "would be several rounds: put `sheaf run` with them into a script "
+                               "of your own");
     }
     if (options.wants_help)
         submission->wants_help = true;

@@ -204,7 +204,9 @@ submission_without_sbatch_says_so()
 wrong_submissions_are_refused()
 {
     local words status
-    for words in "" "--time=1" "-- --taks 3 primes.so" "nowhere.yaml" "-- --tasks 3"; do
+    printf 'stages:\n  - {name: a, command: echo a}\n' >stages.yaml
+    for words in "" "--time=1" "-- --taks 3 primes.so" "nowhere.yaml" "-- --tasks 3" \
+        "-- --rerun-stage a stages.yaml"; do
         status=0
         # shellcheck disable=SC2086
         "$sheaf" submit --print $words >out 2>said || status=$?
