@@ -206,9 +206,6 @@ END
     "$sheaf" run -n 2 edited.yaml >out 2>said || { cat said; return 1; }
     [ "$(cat edited.ran)" = both ] || { cat edited.ran; fail "something else has run"; }
 }
-    "$sheaf" run --quiet -n 2 changed.yaml --dir "$work/diamond" --force >out 2>said
-    [ $? = 2 ] && grep -q 'come after others than those' said || { cat said; fail "not refused"; }
-}
 
 a_hundred_thousand_edges_are_no_burden()
 {

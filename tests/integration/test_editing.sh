@@ -233,7 +233,8 @@ task_is_explained()
     launcher=$!
     wait_for 60 tasks_done_are "$dir" 2 || fail "does not run" || return 1
     wait_for 60 explained 2 'state *at worker 1' || { cat printed && return 1; }
-    kill -KILL $launcher
+    # Nothing has the time to give it back.
+    kill -KILL $(pids_of "$dir") $launcher
     no_process_is_left "$dir" || return 1
     explained 0 'state *done' 'command *echo one' 'exit status 0' 'output *4 bytes' &&
         explained 1 'failed for good' 'exit status 3' 'assigned run of task 1 to worker 1' \
