@@ -263,9 +263,6 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
                                       const struct spawner_command *command, int memory)
 {
     setpgid(0, 0);
-    if (spawner->setup.job.command.is_there)
-        command_process_watch_stops();
-    block_signal(SIG_UNBLOCK, SIGTERM);
     block_signal(SIG_UNBLOCK, SIGCHLD);
     die_with(spawner->process, SIGKILL);
     executor_log_open(spawner->setup.run_dir, spawner->process, command->slot);
@@ -285,6 +282,9 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
     if (spawner->chooses_threads)
         choose_threads(core_count);
     close_all_but(spawner->options.wake, spawner->options.wake);
+    if (spawner->setup.job.command.is_there)
+        command_process_watch_stops(); /* opens a descriptor that is to stay */
+    block_signal(SIG_UNBLOCK, SIGTERM);
     struct command_setup command_setup = {
         .job = &spawner->setup.job,
         .run_dir = spawner->setup.run_dir,

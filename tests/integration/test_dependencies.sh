@@ -82,7 +82,8 @@ END
     grep -q 'task *0 (bottom)' printed && grep -q 'state *waits for tasks that it' printed &&
         grep -q 'task 2 (right): waits for others' printed && ! grep -q early printed &&
         explained 1 'task 3 (top): under way' || { cat printed; kill -KILL $launcher; return 1; }
-    kill -KILL $launcher
+    # Nothing has the time to give it back.
+    kill -KILL $(pids_of "$work/waiting") $launcher
     no_process_is_left "$work/waiting" || return 1
     explained 1 'task 3 (top): was under way when the run ended' || { cat printed; return 1; }
     touch go_on
