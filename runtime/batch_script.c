@@ -25,9 +25,9 @@ static const char begin[] =
     "\n";
 
 static const char body[] =
-    "tasks_done() {\n"
+    "tasks_ended() {\n"
     "    \"$sheaf\" status --json \"$directory\" 2>/dev/null |\n"
-    "        sed -n 's/.*\"tasks_done\": *\\([0-9]*\\).*/\\1/p' | grep . || echo 0\n"
+    "        awk -F: '/\"tasks_(done|failed|not_run)\":/ { count += $2 } END { print count + 0 }'\n"
     "}\n"
     "\n"
     "give_up() {\n"
@@ -36,7 +36,7 @@ static const char body[] =
     "}\n"
     "\n"
     "before=0\n"
-    "[ -n \"$fresh\" ] || before=$(tasks_done)\n"
+    "[ -n \"$fresh\" ] || before=$(tasks_ended)\n"
     "run_sheaf &\n"
     "child=$!\n"
     "[ $signalled = no ] || kill -TERM \"$child\"\n"
@@ -66,7 +66,7 @@ static const char body[] =
     "esac\n"
     "\n"
     "# Rounds that are too short for a single task would be repeated for ever.\n"
-    "if [ \"$(tasks_done)\" -gt \"$before\" ]; then\n"
+    "if [ \"$(tasks_ended)\" -gt \"$before\" ]; then\n"
     "    rm -f \"$idle\"\n"
     "elif printf . >>\"$idle\" && [ $(($(wc -c <\"$idle\"))) -ge 3 ]; then\n"
     "    rm -f \"$idle\"\n"

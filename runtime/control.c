@@ -70,16 +70,18 @@ static bool unescape(const char *escaped, char *text, size_t text_bytes)
 
 static int encode_progress(const struct status *status, char *body, size_t size)
 {
+    const struct task_counts *tasks = &status->tasks;
     char stage[ESCAPED_BYTES_MAX];
     escape(status->stage, stage);
-    return snprintf(
-        body, size,
-        "progress %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32
-        " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
-        status_state_word(status->state), status->incarnation, status->tasks_total,
-        status->tasks_done, status->tasks_failed, status->tasks_in_flight, status->workers,
-        status->slots, status->tasks_per_ks, status->remaining_ms, status->elapsed_ms,
-        status->stage_number, status->stage_count, status->stages_tasks_ended, stage);
+    return snprintf(body, size,
+                    "progress %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+                    " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu64
+                    " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
+                    status_state_word(status->state), status->incarnation, tasks->total,
+                    tasks->done, tasks->failed, tasks->not_run, tasks->running, tasks->waiting,
+                    tasks->open, status->workers, status->slots, status->tasks_per_ks,
+                    status->remaining_ms, status->elapsed_ms, status->stage_number,
+                    status->stage_count, status->stages_tasks_ended, stage);
 }
 
 static int encode_body(const struct control_line *line, char *body, size_t size)
@@ -142,14 +144,16 @@ static bool decode_started(const char *fields, struct control_line *line)
 static bool decode_progress(const char *fields, struct control_line *line)
 {
     struct status *status = &line->as.progress;
+    struct task_counts *tasks = &status->tasks;
     char word[32];
     char stage[256];
     int end = -1;
     sscanf(fields,
-           "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu32 " %" SCNu64
-           " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %255s%n",
-           word, &status->incarnation, &status->tasks_total, &status->tasks_done,
-           &status->tasks_failed, &status->tasks_in_flight, &status->workers, &status->slots,
+           "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+           " %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+           " %" SCNu64 " %" SCNu64 " %255s%n",
+           word, &status->incarnation, &tasks->total, &tasks->done, &tasks->failed, &tasks->not_run,
+           &tasks->running, &tasks->waiting, &tasks->open, &status->workers, &status->slots,
            &status->tasks_per_ks, &status->remaining_ms, &status->elapsed_ms, &status->stage_number,
            &status->stage_count, &status->stages_tasks_ended, stage, &end);
     if (end < 0 || fields[end] != '\0' || !status_state_find(word, &status->state) ||

@@ -139,7 +139,7 @@ static void take_progress(struct launch *launch, const struct status *progress)
     struct launch_result *result = &launch->result;
     launch->status = *progress;
     snprintf(launch->status.job, sizeof launch->status.job, "%s", launch->options->job_name);
-    uint64_t done = progress->stages_tasks_ended + progress->tasks_done + progress->tasks_failed;
+    uint64_t done = progress->stages_tasks_ended + task_counts_ended(&progress->tasks);
     if (!result->has_progress)
         result->tasks_at_first = done;
     if (!result->has_progress || done > result->tasks_done)

@@ -300,8 +300,8 @@ bool master_is_worth_restarting(const struct master *master)
 
 uint64_t master_tasks_ended(const struct master *master)
 {
-    const struct state *state = scheduler_state(master->scheduler);
-    return state_done(state)->task_count + state_failed_task_count(state);
+    const struct task_counts counts = state_count_tasks(scheduler_state(master->scheduler));
+    return task_counts_ended(&counts);
 }
 
 /* Everybody who is there must answer: a rank that never said HELLO may be dead. */

@@ -3,6 +3,7 @@
 #include "master_private.h"
 
 #include "clock.h"
+#include "progress.h"
 #include "report.h"
 
 #include <stdarg.h>
@@ -280,57 +281,30 @@ void master_tell_shortage(struct master *master, uint32_t rank)
 
 static enum status_state status_state(const struct master *master)
 {
-    if (master->is_over) {
-        if (master->status == 3)
-            return STATUS_STOPPED;
-        return master->status == 0 ? STATUS_FINISHED : STATUS_FAILED;
-    }
+    if (master->is_over)
+        return status_state_of_exit(master->status);
     if (master->stop_deadline_ns != UINT64_MAX)
         return STATUS_STOPPING;
-    const struct state *state = scheduler_state(master->scheduler);
-    switch (state_phase(state)) {
-    case PHASE_NEW:
-        return STATUS_SPLITTING;
-    case PHASE_RUNNING:
-        return state_done(state)->task_count == state_job(state)->task_count ? STATUS_MERGING
-                                                                             : STATUS_RUNNING;
-    case PHASE_FINISHING:
-        return STATUS_MERGING;
-    case PHASE_PUBLISHING:
-        return STATUS_PUBLISHING;
-    case PHASE_FINISHED:
-        return STATUS_FINISHED;
-    case PHASE_FAILED:
-        return STATUS_FAILED;
-    }
-    return STATUS_RUNNING;
+    return status_state_of_job(scheduler_state(master->scheduler));
 }
 
 static void fill_status(const struct master *master, struct status *status)
 {
     *status = (struct status){0};
     const struct state *state = scheduler_state(master->scheduler);
-    const struct fact_job_accepted *job = state_job(state);
     status->state = status_state(master);
     status->incarnation = master_incarnation(master);
-    status->tasks_done = state_done(state)->task_count;
-    status->tasks_failed = state_failed_task_count(state);
-    status->tasks_not_run = state_not_run(state)->task_count;
+    status->tasks = state_count_tasks(state);
     status->workers = (uint32_t)state_worker_count(state);
     status->slots = state_slot_count(state);
     status->elapsed_ms = (master->now_ns - master->start_ns) / SHEAF_NS_PER_MS;
-    if (job != NULL) {
-        status->tasks_total = job->task_count;
-        uint64_t away =
-            status->tasks_done + state_open(state)->task_count + state_waiting_count(state);
-        status->tasks_in_flight = away < job->task_count ? job->task_count - away : 0;
-    }
-    uint64_t done_now = status->tasks_done - master->done_at_start;
-    if (status->elapsed_ms > 0 && done_now > 0 && status->tasks_done > master->done_at_start) {
+    uint64_t ended = task_counts_ended(&status->tasks);
+    uint64_t ended_now = ended - master->done_at_start;
+    if (status->elapsed_ms > 0 && ended > master->done_at_start) {
         __extension__ typedef unsigned __int128 wide;
-        status->tasks_per_ks = (uint64_t)((wide)done_now * 1000000 / status->elapsed_ms);
-        uint64_t left = status->tasks_total - status->tasks_done;
-        status->remaining_ms = (uint64_t)((wide)left * status->elapsed_ms / done_now);
+        status->tasks_per_ks = (uint64_t)((wide)ended_now * 1000000 / status->elapsed_ms);
+        uint64_t left = status->tasks.total - ended;
+        status->remaining_ms = (uint64_t)((wide)left * status->elapsed_ms / ended_now);
     }
     /* Where a new mpirun goes on the job has not ended, only this run of it. */
     status->has_ended = master->is_over && !master->is_worth_restarting;
@@ -370,11 +344,9 @@ void master_tell_status(struct master *master)
 
 void master_tell_run_end(struct master *master, enum run_end end)
 {
-    const struct state *state = scheduler_state(master->scheduler);
+    const struct task_counts tasks = state_count_tasks(scheduler_state(master->scheduler));
     const char *dir = run_directory_path(master->directory);
-    uint64_t failed = state_failed_task_count(state);
-    uint64_t task_count = state_job(state) != NULL ? state_job(state)->task_count : 0;
-    uint64_t left = task_count - state_done(state)->task_count;
+    uint64_t left = tasks.total - task_counts_ended(&tasks);
     if (end == RUN_END_WALLTIME)
         master_tell(master, CONTROL_WARNING,
                     "the time limit is too near for another task: the rest is for the next run");
@@ -383,33 +355,43 @@ void master_tell_run_end(struct master *master, enum run_end end)
                     "the run ends here, as the limit of --max-failures %u is reached: %llu of %llu "
                     "tasks have failed, %llu are left. `sheaf report %s` says why; the same "
                     "command goes on with what is left, with --retry-failed also with what failed",
-                    master->job.limits.failures_max, (unsigned long long)failed,
-                    (unsigned long long)task_count, (unsigned long long)left, dir);
+                    master->job.limits.failures_max, (unsigned long long)tasks.failed,
+                    (unsigned long long)tasks.total, (unsigned long long)left, dir);
     else if (end == RUN_END_UNOPENED)
         master_tell(master, CONTROL_ERROR,
                     "the run ends here, as `open` has failed on every worker, again and again: no "
                     "task can run. `sheaf report %s` says why; mend that and repeat the "
                     "command, which goes on with the %llu of %llu tasks that are left",
-                    dir, (unsigned long long)left, (unsigned long long)task_count);
+                    dir, (unsigned long long)left, (unsigned long long)tasks.total);
+}
+
+static void tell_failed_tasks(struct master *master, const struct task_counts *tasks)
+{
+    char failed[PROGRESS_NUMBER_BYTES];
+    char not_run[PROGRESS_NUMBER_BYTES];
+    char total[PROGRESS_TASKS_BYTES];
+    bool is_one = tasks->not_run == 1;
+    progress_format_number(tasks->failed, failed);
+    progress_format_number(tasks->not_run, not_run);
+    progress_format_tasks(tasks->total, total);
+    master_tell(
+        master, CONTROL_ERROR,
+        "%s of %s failed%s%s%s (`sheaf report %s` says why, --retry-failed tries %s again); "
+        "the result without %s is in %s",
+        failed, total, tasks->not_run > 0 ? ", and " : "", tasks->not_run > 0 ? not_run : "",
+        tasks->not_run == 0 ? ""
+        : is_one            ? " was not run"
+                            : " were not run",
+        run_directory_path(master->directory), tasks->failed + tasks->not_run == 1 ? "it" : "them",
+        tasks->failed + tasks->not_run == 1 ? "it" : "them", master->output_path);
 }
 
 void master_tell_end(struct master *master)
 {
     master_tell_status(master);
-    const struct state *state = scheduler_state(master->scheduler);
-    uint64_t failed = state_failed_task_count(state);
-    uint64_t not_run = state_not_run(state)->task_count;
-    char others[64] = "";
-    if (not_run > 0)
-        snprintf(others, sizeof others, ", and %llu were not run", (unsigned long long)not_run);
-    if (failed > 0 && master->output_path != NULL)
-        master_tell(
-            master, CONTROL_ERROR,
-            "%llu of %llu tasks failed%s (`sheaf report %s` says why, --retry-failed tries them "
-            "again); the result without them is in %s",
-            (unsigned long long)(failed - not_run),
-            (unsigned long long)state_job(state)->task_count, others,
-            run_directory_path(master->directory), master->output_path);
+    const struct task_counts tasks = state_count_tasks(scheduler_state(master->scheduler));
+    if (tasks.failed + tasks.not_run > 0 && master->output_path != NULL)
+        tell_failed_tasks(master, &tasks);
     if (master->stage.name != NULL)
         return; /* how the run ends is not for one stage to say */
     struct control_line line = {.kind = CONTROL_END};

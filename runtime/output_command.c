@@ -306,7 +306,8 @@ static void await_news(const struct run_view *view, uint64_t look_ns)
     do {
         nanosleep(&pause, NULL);
         status_read(view->options->dir, &now, NULL);
-    } while (now.tasks_done == before.tasks_done && now.incarnation == before.incarnation &&
+    } while (task_counts_ended(&now.tasks) == task_counts_ended(&before.tasks) &&
+             now.incarnation == before.incarnation &&
              run_directory_is_alive(view->options->dir));
 }
 

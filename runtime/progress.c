@@ -17,12 +17,13 @@ enum field {
     FIELD_WORKERS,
     FIELD_ELAPSED,
     FIELD_FAILED,
+    FIELD_NOT_RUN,
     FIELDS,
 };
 
 /* What a narrow terminal does without, first to last. The rest always stays. */
 static const enum field dispensable_fields[] = {
-    FIELD_ELAPSED, FIELD_WORKERS, FIELD_RATE, FIELD_COUNT, FIELD_REMAINING,
+    FIELD_ELAPSED, FIELD_WORKERS, FIELD_NOT_RUN, FIELD_RATE, FIELD_COUNT, FIELD_REMAINING,
 };
 
 void progress_format_number(uint64_t number, char text[PROGRESS_NUMBER_BYTES])
@@ -67,25 +68,70 @@ static uint64_t permille_of(uint64_t done, uint64_t total)
     return permille < 1000 ? permille : 999;
 }
 
-static void format_rate(uint64_t tasks_per_ks, char text[FIELD_BYTES])
+void progress_format_tasks(uint64_t count, char text[PROGRESS_TASKS_BYTES])
 {
     char number[PROGRESS_NUMBER_BYTES];
-    if (tasks_per_ks < 10000) {
-        snprintf(text, FIELD_BYTES, "%" PRIu64 ".%" PRIu64 "/s", tasks_per_ks / 1000,
-                 tasks_per_ks % 1000 / 100);
-        return;
-    }
-    progress_format_number(tasks_per_ks / 1000, number);
-    snprintf(text, FIELD_BYTES, "%s/s", number);
+    progress_format_number(count, number);
+    snprintf(text, PROGRESS_TASKS_BYTES, "%s task%s", number, count == 1 ? "" : "s");
 }
 
-static void format_count(const struct status *status, char text[FIELD_BYTES])
+void progress_format_others(const struct task_counts *tasks, char text[PROGRESS_OTHERS_BYTES])
+{
+    char failed[PROGRESS_NUMBER_BYTES];
+    char not_run[PROGRESS_NUMBER_BYTES];
+    progress_format_number(tasks->failed, failed);
+    progress_format_number(tasks->not_run, not_run);
+    snprintf(text, PROGRESS_OTHERS_BYTES, "%s%s%s%s%s%s", tasks->failed > 0 ? ", " : "",
+             tasks->failed > 0 ? failed : "", tasks->failed > 0 ? " failed" : "",
+             tasks->not_run > 0 ? ", " : "", tasks->not_run > 0 ? not_run : "",
+             tasks->not_run > 0 ? " not run" : "");
+}
+
+void progress_format_rate(uint64_t per_ks, const char *what, char text[PROGRESS_RATE_BYTES])
+{
+    char number[PROGRESS_NUMBER_BYTES];
+    if (per_ks >= 10000) {
+        progress_format_number(per_ks / 1000, number);
+        snprintf(text, PROGRESS_RATE_BYTES, "%s%s/s", number, what);
+    } else if (per_ks >= 100) {
+        snprintf(text, PROGRESS_RATE_BYTES, "%" PRIu64 ".%" PRIu64 "%s/s", per_ks / 1000,
+                 per_ks % 1000 / 100, what);
+    } else if (per_ks * 60 >= 1000) {
+        snprintf(text, PROGRESS_RATE_BYTES, "%" PRIu64 "%s/min", per_ks * 60 / 1000, what);
+    } else {
+        snprintf(text, PROGRESS_RATE_BYTES, "%" PRIu64 "%s/h", per_ks * 3600 / 1000, what);
+    }
+}
+
+static void format_count(const struct task_counts *tasks, char text[FIELD_BYTES])
 {
     char done[PROGRESS_NUMBER_BYTES];
-    char total[PROGRESS_NUMBER_BYTES];
-    progress_format_number(status->tasks_done, done);
-    progress_format_number(status->tasks_total, total);
-    snprintf(text, FIELD_BYTES, "%s of %s tasks", done, total);
+    char total[PROGRESS_TASKS_BYTES];
+    progress_format_number(tasks->done, done);
+    progress_format_tasks(tasks->total, total);
+    snprintf(text, FIELD_BYTES, "%s of %s", done, total);
+}
+
+/* The percentage is of what has ended, well or badly: at the end of a job that failed it would say
+ * 100 % of what is not all there. */
+static void format_tasks(const struct task_counts *tasks, bool is_end,
+                         char fields[FIELDS][FIELD_BYTES])
+{
+    char number[PROGRESS_NUMBER_BYTES];
+    uint64_t permille = permille_of(task_counts_ended(tasks), tasks->total);
+    if (tasks->total > 0 && (!is_end || tasks->done == tasks->total))
+        snprintf(fields[FIELD_PERCENT], FIELD_BYTES, "%" PRIu64 ".%" PRIu64 " %%", permille / 10,
+                 permille % 10);
+    if (tasks->total > 0)
+        format_count(tasks, fields[FIELD_COUNT]);
+    if (tasks->failed > 0) {
+        progress_format_number(tasks->failed, number);
+        snprintf(fields[FIELD_FAILED], FIELD_BYTES, "%s failed", number);
+    }
+    if (tasks->not_run > 0) {
+        progress_format_number(tasks->not_run, number);
+        snprintf(fields[FIELD_NOT_RUN], FIELD_BYTES, "%s not run", number);
+    }
 }
 
 static void format_fields(const struct status *status, char fields[FIELDS][FIELD_BYTES])
@@ -98,15 +144,9 @@ static void format_fields(const struct status *status, char fields[FIELDS][FIELD
     snprintf(fields[FIELD_STATE], FIELD_BYTES, "%.*s%s%s%s", stage[0] != '\0' ? 24 : 60,
              status->job, status->job[0] != '\0' ? ": " : "", stage,
              status_state_word(status->state));
-    if (status->tasks_total > 0) {
-        uint64_t permille =
-            permille_of(status->tasks_done + status->tasks_failed, status->tasks_total);
-        snprintf(fields[FIELD_PERCENT], FIELD_BYTES, "%" PRIu64 ".%" PRIu64 " %%", permille / 10,
-                 permille % 10);
-        format_count(status, fields[FIELD_COUNT]);
-    }
+    format_tasks(&status->tasks, status_state_is_end(status->state), fields);
     if (status->tasks_per_ks > 0 && !status->has_ended)
-        format_rate(status->tasks_per_ks, fields[FIELD_RATE]);
+        progress_format_rate(status->tasks_per_ks, "", fields[FIELD_RATE]);
     if (status->remaining_ms > 0 && !status->has_ended) {
         progress_format_duration(status->remaining_ms, number);
         snprintf(fields[FIELD_REMAINING], FIELD_BYTES, "%s left", number);
@@ -117,10 +157,6 @@ static void format_fields(const struct status *status, char fields[FIELDS][FIELD
     if (status->elapsed_ms > 0) {
         progress_format_duration(status->elapsed_ms, number);
         snprintf(fields[FIELD_ELAPSED], FIELD_BYTES, "after %s", number);
-    }
-    if (status->tasks_failed > 0) {
-        progress_format_number(status->tasks_failed, number);
-        snprintf(fields[FIELD_FAILED], FIELD_BYTES, "%s failed", number);
     }
 }
 

@@ -56,6 +56,25 @@ static void gather_failed(struct report *report)
         range_set_remove(&report->failed, range);
 }
 
+/* That it was stopped on request is in the status alone. */
+static bool was_stopped(const struct report *report)
+{
+    struct status *status = memory_allocate_zeroed(1, sizeof *status);
+    bool is_stopped = status_read(report->dir, status, NULL) == 0 &&
+                      status->state == STATUS_STOPPED &&
+                      status->incarnation == state_incarnation(report->state);
+    free(status);
+    return is_stopped;
+}
+
+static enum status_state judge_state(const struct report *report)
+{
+    enum status_state state = status_state_of_job(report->state);
+    if (report->is_held || status_state_is_end(state))
+        return state;
+    return was_stopped(report) ? STATUS_STOPPED : STATUS_INTERRUPTED;
+}
+
 int report_read(const char *dir, struct report *report, struct sheaf_error *error)
 {
     struct report fresh = {.dir = dir};
@@ -76,6 +95,10 @@ int report_read(const char *dir, struct report *report, struct sheaf_error *erro
         return code;
     }
     fresh.is_held = run_directory_find_holder(dir, &fresh.holder, NULL) > 0;
+    fresh.standing = judge_state(&fresh);
+    fresh.tasks = state_count_tasks(fresh.state);
+    if (!fresh.is_held)
+        task_counts_abandon(&fresh.tasks);
     sort_groups(&fresh);
     gather_failed(&fresh);
     *report = fresh;
@@ -87,30 +110,6 @@ void report_close(struct report *report)
     state_destroy(report->state);
     range_set_close(&report->failed);
     free(report->groups);
-}
-
-const char *report_state_word(const struct report *report)
-{
-    enum phase phase = state_phase(report->state);
-    if (phase == PHASE_FINISHED)
-        return "finished";
-    if (phase == PHASE_FAILED)
-        return "failed";
-    if (!report->is_held)
-        return "interrupted";
-    switch (phase) {
-    case PHASE_NEW:
-        return "splitting";
-    case PHASE_FINISHING:
-        return "finishing";
-    case PHASE_PUBLISHING:
-        return "publishing";
-    case PHASE_RUNNING:
-    case PHASE_FINISHED:
-    case PHASE_FAILED:
-        break;
-    }
-    return "running";
 }
 
 void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size)

@@ -6,6 +6,7 @@
 #include "../scheduler/state.h"
 #include "run_directory.h"
 #include "run_identity.h"
+#include "status.h"
 
 #include <stdio.h>
 
@@ -13,6 +14,8 @@ struct report {
     const char *dir; /* borrowed */
     struct run_identity identity;
     struct state *state;                 /* owned */
+    enum status_state standing;
+    struct task_counts tasks;
     const struct failure_group **groups; /* owned; the largest first */
     size_t group_count;
     struct range_set failed; /* the tasks that failed for good, without those that were not run */
@@ -25,10 +28,6 @@ struct report {
 /* NOT_FOUND when `dir` is no run directory. On success the caller closes the report. */
 int report_read(const char *dir, struct report *report, struct sheaf_error *error);
 void report_close(struct report *report);
-
-/* One word: splitting, running, finishing, publishing, finished, failed, or, while nobody works on
- * a job that is not over, interrupted. */
-const char *report_state_word(const struct report *report);
 
 enum { REPORT_TEXT_BYTES = 512, REPORT_RANGES_MAX = 20, REPORT_ADVICE_MAX = 8 };
 

@@ -96,22 +96,23 @@ static json_t *ranges_of(const struct range_set *tasks, uint64_t *left_out)
 
 json_t *report_to_json(const struct report *report)
 {
-    const struct fact_job_accepted *job = state_job(report->state);
+    const struct task_counts *tasks = &report->tasks;
     char advice[REPORT_ADVICE_MAX][REPORT_TEXT_BYTES];
     const struct range_set *not_run = state_not_run(report->state);
-    uint64_t failed_count = state_failed_task_count(report->state);
     uint64_t left_out;
     json_t *json = json_object();
     const char *name = report->identity.job_name;
     json_object_set_new(json, "job", text_of(name, strlen(name)));
-    json_object_set_new(json, "state", json_string(report_state_word(report)));
-    json_object_set_new(json, "tasks_total", number_of(job != NULL ? job->task_count : 0));
-    json_object_set_new(json, "tasks_done",
-                        number_of(state_done(report->state)->task_count - failed_count));
-    json_object_set_new(json, "tasks_failed", number_of(failed_count - not_run->task_count));
+    json_object_set_new(json, "state", json_string(status_state_word(report->standing)));
+    json_object_set_new(json, "tasks_total", number_of(tasks->total));
+    json_object_set_new(json, "tasks_done", number_of(tasks->done));
+    json_object_set_new(json, "tasks_failed", number_of(tasks->failed));
+    json_object_set_new(json, "tasks_not_run", number_of(tasks->not_run));
+    json_object_set_new(json, "tasks_running", number_of(tasks->running));
+    json_object_set_new(json, "tasks_waiting", number_of(tasks->waiting));
+    json_object_set_new(json, "tasks_open", number_of(tasks->open));
     json_object_set_new(json, "failed_ranges", ranges_of(&report->failed, &left_out));
     json_object_set_new(json, "failed_not_shown", number_of(left_out));
-    json_object_set_new(json, "tasks_not_run", number_of(not_run->task_count));
     json_object_set_new(json, "not_run_ranges", ranges_of(not_run, &left_out));
     json_object_set_new(json, "not_run_not_shown", number_of(left_out));
     json_object_set_new(json, "damaged_places", number_of(report->damage_count));

@@ -41,14 +41,30 @@ static void print_tasks(const struct range_set *tasks, FILE *out)
     fputc('\n', out);
 }
 
+/* `which` may be NULL: as in a run whose facts about some of them were damaged. */
+static void print_count(const char *name, uint64_t count, const char *how,
+                        const struct range_set *which, FILE *out)
+{
+    char tasks[PROGRESS_TASKS_BYTES];
+    if (count == 0)
+        return;
+    progress_format_tasks(count, tasks);
+    fprintf(out, "%-10s %s%s", name, tasks, how);
+    if (which != NULL && which->task_count > 0) {
+        fputs(": ", out);
+        print_tasks(which, out);
+    } else {
+        fputc('\n', out);
+    }
+}
+
 static void print_standing(const struct report *report, FILE *out)
 {
-    const struct fact_job_accepted *job = state_job(report->state);
+    const struct task_counts *tasks = &report->tasks;
     const struct fact_job_failed *failure = state_job_failure(report->state);
     const struct range_set *not_run = state_not_run(report->state);
-    uint64_t failed_count = state_failed_task_count(report->state);
     fprintf(out, "job        %s\n", report->identity.job_name);
-    fprintf(out, "state      %s", report_state_word(report));
+    fprintf(out, "state      %s", status_state_word(report->standing));
     if (report->is_held)
         fprintf(out, " (process %" PRId64 " on %s)", report->holder.process_id,
                 report->holder.host[0] != '\0' ? report->holder.host : "an unknown host");
@@ -60,25 +76,20 @@ static void print_standing(const struct report *report, FILE *out)
         fprintf(out, ": %s %s", what, how);
     }
     fputs("\ndone       ", out);
-    if (job == NULL) {
+    if (tasks->total == 0 && state_job(report->state) == NULL) {
         fputs("0 tasks; how many there are is not known yet\n", out);
     } else {
-        char total[PROGRESS_NUMBER_BYTES];
+        char total[PROGRESS_TASKS_BYTES];
         char done[PROGRESS_NUMBER_BYTES];
-        progress_format_number(job->task_count, total);
-        progress_format_number(state_done(report->state)->task_count - failed_count, done);
-        fprintf(out, "%s of %s tasks\n", done, total);
+        progress_format_tasks(tasks->total, total);
+        progress_format_number(tasks->done, done);
+        fprintf(out, "%s of %s\n", done, total);
     }
-    if (report->failed.task_count > 0) {
-        fputs("failed     ", out);
-        print_number(out, report->failed.task_count, "task for good: ", "tasks for good: ");
-        print_tasks(&report->failed, out);
-    }
-    if (not_run->task_count > 0) {
-        fputs("not run    ", out);
-        print_number(out, not_run->task_count, "task: ", "tasks: ");
-        print_tasks(not_run, out);
-    }
+    print_count("failed", tasks->failed, " for good", &report->failed, out);
+    print_count("not run", tasks->not_run, "", not_run, out);
+    print_count("running", tasks->running, "", NULL, out);
+    print_count("waiting", tasks->waiting, "", NULL, out);
+    print_count("open", tasks->open, "", NULL, out);
     if (report->damage_count > 0)
         fprintf(out,
                 "note       %" PRIu64 " places of the journal are damaged: failures told "

@@ -430,9 +430,7 @@ static void write_status(const struct stage_run *run)
     if (status_read(run->stage.run_dir, status, NULL) != 0)
         *status = (struct status){.stage_count = run->stage.count};
     status->incarnation = run->stage.incarnation;
-    status->state = run->status == 0   ? STATUS_FINISHED
-                    : run->status == 3 ? STATUS_STOPPED
-                                       : STATUS_FAILED;
+    status->state = status_state_of_exit(run->status);
     status->has_ended = !run->is_worth_restarting;
     status->exit_status = run->status;
     snprintf(status->job, sizeof status->job, "%s", run->job.name);

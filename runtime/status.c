@@ -27,7 +27,53 @@ const char *status_state_word(enum status_state state)
 
 bool status_state_is_end(enum status_state state)
 {
-    return state == STATUS_FINISHED || state == STATUS_FAILED || state == STATUS_STOPPED;
+    return state == STATUS_FINISHED || state == STATUS_FAILED || state == STATUS_STOPPED ||
+           state == STATUS_INTERRUPTED;
+}
+
+enum status_state status_state_of_job(const struct state *state)
+{
+    const struct fact_job_accepted *job = state_job(state);
+    switch (state_phase(state)) {
+    case PHASE_NEW:
+        return STATUS_SPLITTING;
+    case PHASE_RUNNING:
+        return state_done(state)->task_count == job->task_count ? STATUS_MERGING : STATUS_RUNNING;
+    case PHASE_FINISHING:
+        return STATUS_MERGING;
+    case PHASE_PUBLISHING:
+        return STATUS_PUBLISHING;
+    case PHASE_FINISHED:
+        return state_failed_task_count(state) > 0 ? STATUS_FAILED : STATUS_FINISHED;
+    case PHASE_FAILED:
+        return STATUS_FAILED;
+    }
+    return STATUS_RUNNING;
+}
+
+enum status_state status_state_of_exit(int exit_status)
+{
+    switch (exit_status) {
+    case 0:
+        return STATUS_FINISHED;
+    case 3:
+        return STATUS_STOPPED;
+    case 4:
+        return STATUS_INTERRUPTED;
+    default:
+        return STATUS_FAILED;
+    }
+}
+
+void status_abandon(struct status *status)
+{
+    task_counts_abandon(&status->tasks);
+    status->workers = 0;
+    status->slots = 0;
+    status->tasks_per_ks = 0;
+    status->remaining_ms = 0;
+    if (!status->has_ended)
+        status->state = STATUS_INTERRUPTED;
 }
 
 bool status_state_find(const char *word, enum status_state *state)
@@ -47,16 +93,31 @@ static const struct {
     size_t offset;
     bool is_required;
 } status_numbers[] = {
-#define NUMBER(name, is_required)                                                                  \
+#define MEMBER(name, member, is_required)                                                          \
     {                                                                                              \
-#name, offsetof(struct status, name), is_required                                          \
+        name, offsetof(struct status, member), is_required                                         \
     }
-    NUMBER(incarnation, true),     NUMBER(tasks_total, true),         NUMBER(tasks_done, true),
-    NUMBER(tasks_failed, true),    NUMBER(tasks_not_run, false),      NUMBER(slots, true),
-    NUMBER(tasks_in_flight, true), NUMBER(tasks_per_ks, true),        NUMBER(remaining_ms, true),
-    NUMBER(elapsed_ms, true),      NUMBER(written_unix_s, true),      NUMBER(stage_number, false),
-    NUMBER(stage_count, false),    NUMBER(stages_tasks_ended, false),
+#define NUMBER(name, is_required) MEMBER(#name, name, is_required)
+#define COUNT(name)               MEMBER("tasks_" #name, tasks.name, true)
+    NUMBER(incarnation, true),
+    COUNT(total),
+    COUNT(done),
+    COUNT(failed),
+    COUNT(not_run),
+    COUNT(running),
+    COUNT(waiting),
+    COUNT(open),
+    NUMBER(slots, true),
+    NUMBER(tasks_per_ks, true),
+    NUMBER(remaining_ms, true),
+    NUMBER(elapsed_ms, true),
+    NUMBER(written_unix_s, true),
+    NUMBER(stage_number, false),
+    NUMBER(stage_count, false),
+    NUMBER(stages_tasks_ended, false),
+#undef COUNT
 #undef NUMBER
+#undef MEMBER
 };
 
 enum { STATUS_NUMBERS = sizeof status_numbers / sizeof *status_numbers };
@@ -83,15 +144,21 @@ static json_t *status_to_json(const struct status *status)
     return json;
 }
 
+char *status_format_json(const struct status *status)
+{
+    json_t *json = status_to_json(status);
+    char *text = json != NULL ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    json_decref(json);
+    return text;
+}
+
 int status_write(const char *dir, const struct status *status, struct sheaf_error *error)
 {
     struct status written = *status;
     written.process_id = getpid();
     written.written_unix_s = clock_wall_ns() / 1000000000;
     gethostname(written.host, sizeof written.host - 1);
-    json_t *json = status_to_json(&written);
-    char *text = json != NULL ? json_dumps(json, JSON_INDENT(1)) : NULL;
-    json_decref(json);
+    char *text = status_format_json(&written);
     if (text == NULL)
         return sheaf_error_set(error, SHEAF_ERROR_IO, "cannot put the status into words");
     char *path = run_directory_join(dir, "status.json");

@@ -3,6 +3,7 @@
 #define SHEAF_STATUS_H
 
 #include "../scheduler/error.h"
+#include "../scheduler/state.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +18,8 @@
     X(STOPPING, "stopping")                                                                        \
     X(FINISHED, "finished")                                                                        \
     X(FAILED, "failed")                                                                            \
-    X(STOPPED, "stopped")
+    X(STOPPED, "stopped")                                                                          \
+    X(INTERRUPTED, "interrupted")
 
 enum status_state {
 #define X(name, word) STATUS_##name,
@@ -37,11 +39,7 @@ enum {
 struct status {
     enum status_state state;
     uint64_t incarnation;
-    uint64_t tasks_total; /* 0 while not known */
-    uint64_t tasks_done;
-    uint64_t tasks_failed;  /* for good, with those not run */
-    uint64_t tasks_not_run; /* since one before them failed; not in a progress line */
-    uint64_t tasks_in_flight;
+    struct task_counts tasks;
     uint32_t workers;
     uint64_t slots;
     uint64_t tasks_per_ks;       /* rate: tasks in 1000 seconds; 0 while not known */
@@ -62,10 +60,19 @@ struct status {
 };
 
 const char *status_state_word(enum status_state state);
-/* Finished, failed or stopped. */
+/* Finished, failed, stopped or interrupted. */
 bool status_state_is_end(enum status_state state);
+/* By the journal alone, whether anybody works on the job or not. Where it has ended and tasks
+ * failed it has failed, although there is a result without them. */
+enum status_state status_state_of_job(const struct state *state);
+/* Of a run that ended with this exit status. */
+enum status_state status_state_of_exit(int exit_status);
+/* Makes of what a run wrote last what is true now that nobody works on it. */
+void status_abandon(struct status *status);
 bool status_state_find(const char *word, enum status_state *state);
 
+/* All members, for scripts; the caller owns it. NULL when memory is short. */
+char *status_format_json(const struct status *status);
 /* Replaces DIR/status.json, not synced: it is for people and may be lost. Borrows everything. */
 int status_write(const char *dir, const struct status *status, struct sheaf_error *error);
 /* NOT_FOUND when there is none, DAMAGED when it cannot be understood. */

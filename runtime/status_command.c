@@ -24,23 +24,37 @@ static int fail(const struct sheaf_error *error)
     return sheaf_error_exit_status(error->code);
 }
 
+/* Between two masters the launcher is there. */
+static bool is_abandoned(const char *dir)
+{
+    struct run_directory_holder holder;
+    return run_directory_find_holder(dir, &holder, NULL) == 0 && !run_directory_is_alive(dir);
+}
+
+/* What the run wrote last, or, when nobody works on it, what that means now. */
+static int read_status(const char *dir, struct status *status, struct sheaf_error *error)
+{
+    int code = status_read(dir, status, error);
+    if (code == 0 && is_abandoned(dir))
+        status_abandon(status);
+    return code;
+}
+
 static int print_json(const char *dir, struct sheaf_error *error)
 {
-    char *path = run_directory_join(dir, "status.json");
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        int code = sheaf_error_set(error, SHEAF_ERROR_IO,
-                                   "cannot read %s: the run has not begun yet", path);
-        free(path);
-        return code;
-    }
-    char bytes[4096];
-    for (size_t size; (size = fread(bytes, 1, sizeof bytes, file)) > 0;)
-        fwrite(bytes, 1, size, stdout);
-    putchar('\n');
-    fclose(file);
-    free(path);
-    return 0;
+    struct status *status = memory_allocate_zeroed(1, sizeof *status);
+    int code = read_status(dir, status, error);
+    if (code == SHEAF_ERROR_NOT_FOUND)
+        code = sheaf_error_set(error, SHEAF_ERROR_IO,
+                               "cannot read %s/status.json: the run has not begun yet", dir);
+    char *text = code == 0 ? status_format_json(status) : NULL;
+    if (code == 0 && text == NULL)
+        code = sheaf_error_set(error, SHEAF_ERROR_IO, "cannot put the status into words");
+    if (code == 0)
+        puts(text);
+    free(text);
+    free(status);
+    return code;
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -54,34 +68,47 @@ print_line(const char *name, const char *format, ...)
     va_end(arguments);
 }
 
+static void print_count(const char *name, uint64_t count, const char *meaning)
+{
+    char tasks[PROGRESS_TASKS_BYTES];
+    if (count == 0)
+        return;
+    progress_format_tasks(count, tasks);
+    print_line(name, "%s%s", tasks, meaning);
+}
+
 static void print_tasks(const struct status *status)
 {
-    char number[PROGRESS_NUMBER_BYTES];
-    char total[PROGRESS_NUMBER_BYTES];
-    progress_format_number(status->tasks_done, number);
-    progress_format_number(status->tasks_total, total);
-    print_line("done", "%s of %s tasks", number, status->tasks_total > 0 ? total : "?");
-    if (status->tasks_failed > status->tasks_not_run) {
-        progress_format_number(status->tasks_failed - status->tasks_not_run, number);
-        print_line("failed", "%s tasks", number);
+    const struct task_counts *tasks = &status->tasks;
+    char done[PROGRESS_NUMBER_BYTES];
+    char total[PROGRESS_TASKS_BYTES] = "? tasks";
+    progress_format_number(tasks->done, done);
+    if (tasks->total > 0)
+        progress_format_tasks(tasks->total, total);
+    print_line("done", "%s of %s", done, total);
+    print_count("failed", tasks->failed, " for good");
+    print_count("not run", tasks->not_run,
+                tasks->not_run == 1 ? ", since one before it failed"
+                                    : ", since one before them failed");
+    if (tasks->running > 0) {
+        char running[PROGRESS_TASKS_BYTES];
+        progress_format_tasks(tasks->running, running);
+        print_line("running", "%s handed out to %" PRIu32 " worker%s with %" PRIu64 " slot%s",
+                   running, status->workers, status->workers == 1 ? "" : "s", status->slots,
+                   status->slots == 1 ? "" : "s");
     }
-    if (status->tasks_not_run > 0) {
-        progress_format_number(status->tasks_not_run, number);
-        print_line("not run", "%s tasks, since one before them failed", number);
-    }
+    print_count("waiting", tasks->waiting, " for another attempt, or for others to end");
+    print_count("open", tasks->open, "");
 }
 
 static void print_figures(const struct status *status)
 {
-    char number[PROGRESS_NUMBER_BYTES];
     if (status->stage_count == 0 || !status->has_ended)
         print_tasks(status);
-    if (!status->has_ended) {
-        progress_format_number(status->tasks_in_flight, number);
-        print_line("running", "%s tasks handed out to %" PRIu32 " workers with %" PRIu64 " slots",
-                   number, status->workers, status->slots);
-        progress_format_number(status->tasks_per_ks / 1000, number);
-        print_line("rate", "%s tasks/s", number);
+    if (!status->has_ended && status->tasks_per_ks > 0) {
+        char rate[PROGRESS_RATE_BYTES];
+        progress_format_rate(status->tasks_per_ks, " tasks", rate);
+        print_line("rate", "%s", rate);
     }
     char duration[PROGRESS_DURATION_BYTES];
     progress_format_duration(status->elapsed_ms, duration);
@@ -113,7 +140,7 @@ static void print_holder(const char *dir, const struct status *status)
     if (is_held > 0 && age_s > SILENT_S)
         print_line("note", "the figures are %s old: the master is held up, perhaps by its disk",
                    age);
-    else if (is_held == 0 && !status->has_ended)
+    else if (status->state == STATUS_INTERRUPTED && !status->has_ended)
         print_line("note", "nobody works on it: its master is gone since about %s; %s", age,
                    advice);
     else if (is_held == 0 && (status->exit_status == 3 || status->exit_status == 4))
@@ -124,20 +151,19 @@ static void print_stage(const char *run_dir, const char *name, const char *befor
 {
     char *dir = stage_list_directory(run_dir, name);
     struct status *status = memory_allocate_zeroed(1, sizeof *status);
+    const struct task_counts *tasks = &status->tasks;
     char done[PROGRESS_NUMBER_BYTES];
-    char total[PROGRESS_NUMBER_BYTES];
-    char failed[PROGRESS_NUMBER_BYTES];
-    if (status_read(dir, status, NULL) != 0) {
+    char total[PROGRESS_TASKS_BYTES] = "? tasks";
+    char others[PROGRESS_OTHERS_BYTES];
+    if (read_status(dir, status, NULL) != 0) {
         print_line("stage", "%s: %s", name, before_it_begins);
     } else {
-        progress_format_number(status->tasks_done, done);
-        progress_format_number(status->tasks_total, total);
-        progress_format_number(status->tasks_failed, failed);
-        bool has_failed = status->tasks_failed > 0;
-        print_line("stage", "%s: %s, %s of %s tasks done%s%s%s", name,
-                   status_state_word(status->state), done, status->tasks_total > 0 ? total : "?",
-                   has_failed ? ", " : "", has_failed ? failed : "",
-                   has_failed ? " of them failed" : "");
+        progress_format_number(tasks->done, done);
+        if (tasks->total > 0)
+            progress_format_tasks(tasks->total, total);
+        progress_format_others(tasks, others);
+        print_line("stage", "%s: %s, %s of %s done%s", name, status_state_word(status->state), done,
+                   total, others);
     }
     free(status);
     free(dir);
@@ -165,7 +191,7 @@ static int print_run(const char *dir, struct status *status, struct sheaf_error 
                                dir);
     if (code != 0)
         return code;
-    code = status_read(dir, status, error);
+    code = read_status(dir, status, error);
     if (code != 0 && code != SHEAF_ERROR_NOT_FOUND)
         return code;
     print_line("job", "%s", identity.job_name);

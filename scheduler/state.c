@@ -79,6 +79,37 @@ const struct range_set *state_failed(const struct state *state)
     return &state->failed;
 }
 
+/* Tasks that wait for their next attempt. */
+static uint64_t count_retries_to_come(const struct state *state)
+{
+    uint64_t count = 0;
+    struct trouble *trouble;
+    RB_FOREACH (trouble, trouble_tree, (struct trouble_tree *)&state->troubles)
+        count += trouble->work == WORK_RUN && trouble->assignment == 0;
+    return count;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+struct task_counts state_count_tasks(const struct state *state)
+{
+    struct task_counts counts = {.total = state->has_job ? state->job.task_count : 0};
+    uint64_t ended = smaller(state->done.task_count, counts.total);
+    uint64_t without_result = smaller(state_failed_task_count(state), ended);
+    counts.not_run = smaller(state->not_run.task_count, without_result);
+    counts.failed = without_result - counts.not_run;
+    counts.done = ended - without_result;
+    uint64_t left = counts.total - ended;
+    counts.open = smaller(state->open.task_count, left);
+    left -= counts.open;
+    counts.waiting = smaller(count_retries_to_come(state) + state_waiting_count(state), left);
+    counts.running = left - counts.waiting;
+    return counts;
+}
+
 size_t state_trouble_count(const struct state *state)
 {
     return state->trouble_count;

@@ -62,6 +62,31 @@ struct trouble {
     RB_ENTRY(trouble) by_work;
 };
 
+/* Where the tasks of a job stand. Each is in exactly one of these: `total` is the sum of the others.
+ * All zero while the tasks are not known. */
+struct task_counts {
+    uint64_t total;
+    uint64_t done;    /* with a result */
+    uint64_t failed;  /* for good; each was tried */
+    uint64_t not_run; /* and never will be, since one that they come after failed for good */
+    uint64_t running; /* handed out to workers */
+    uint64_t waiting; /* for another attempt, or for tasks that they come after */
+    uint64_t open;    /* not started */
+};
+
+/* Tasks that have ended, well or badly. */
+static inline uint64_t task_counts_ended(const struct task_counts *counts)
+{
+    return counts->done + counts->failed + counts->not_run;
+}
+
+/* Nobody works on the job any more: what was running starts again some time. */
+static inline void task_counts_abandon(struct task_counts *counts)
+{
+    counts->open += counts->running;
+    counts->running = 0;
+}
+
 struct state;
 
 struct state *state_create(void);
@@ -93,6 +118,8 @@ const struct fact_job_failed *state_job_failure(const struct state *state);
 const struct range_set *state_open(const struct state *state);
 const struct range_set *state_done(const struct state *state);
 uint64_t state_failed_task_count(const struct state *state);
+/* Costs O(troubles), and O(tasks) where there is a graph. */
+struct task_counts state_count_tasks(const struct state *state);
 /* The tasks that failed for good. */
 const struct range_set *state_failed(const struct state *state);
 /* Those of them that were not run, since one that they come after failed. */

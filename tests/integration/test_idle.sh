@@ -38,7 +38,7 @@ waiting_ranks_use_less_than_2_percent_of_a_core()
 
 work_is_out()
 {
-    [ "$(status_field "$1" tasks_in_flight)" -ge 4 ]
+    [ "$(status_field "$1" tasks_running)" -ge 4 ]
 }
 
 check waiting_ranks_use_less_than_2_percent_of_a_core \

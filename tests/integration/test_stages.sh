@@ -431,9 +431,9 @@ END
     seq 10 | sed 's/^/two one /' >expected
 }
 
-tasks_in_flight_are()
+tasks_running_are()
 {
-    [ "$(status_field "$dir" tasks_in_flight)" -ge "$1" ]
+    [ "$(status_field "$dir" tasks_running)" -ge "$1" ]
 }
 
 joined_times()
@@ -451,7 +451,7 @@ worker_stopped_through_a_change_of_stages_is_admitted_and_counted_once()
     "$sheaf" run job.yaml --workers 2 --slots 2 --range-max 1 --lost-after 1s --verbose \
         --dir "$dir" >printed 2>said &
     launcher=$!
-    wait_for 60 joined_times 1 1 && wait_for 60 tasks_in_flight_are 4 || { cat said; return 1; }
+    wait_for 60 joined_times 1 1 && wait_for 60 tasks_running_are 4 || { cat said; return 1; }
     rank=$(pid_of_rank "$dir" 1) || { fail "no rank 1"; return 1; }
     family="$rank $(pgrep -P "$rank" | tr '\n' ' ') $(executors_of "$rank" | tr '\n' ' ')"
     kill -STOP $family
@@ -477,7 +477,7 @@ worker_killed_in_one_stage_is_missed_in_no_other()
     "$sheaf" run job.yaml --workers 2 --slots 1 --lost-after 1s --verbose --dir "$dir" >printed \
         2>said &
     launcher=$!
-    wait_for 60 tasks_in_flight_are 2 || { cat said; return 1; }
+    wait_for 60 tasks_running_are 2 || { cat said; return 1; }
     kill -KILL "$(pid_of_rank "$dir" 1)"
     touch first second
     wait $launcher || { cat said; fail "exit status $?"; return 1; }
@@ -494,7 +494,7 @@ killed_master_goes_on_at_its_stage()
     touch first
     "$sheaf" run job.yaml --workers 2 --dir "$dir" >printed 2>said &
     launcher=$!
-    wait_for 60 in_stage two && wait_for 60 tasks_in_flight_are 2 || { cat said; return 1; }
+    wait_for 60 in_stage two && wait_for 60 tasks_running_are 2 || { cat said; return 1; }
     kill -KILL "$(pid_of_rank "$dir" 0)"
     wait_for 60 grep -q 'starting again' said || { cat said; return 1; }
     touch second
@@ -511,7 +511,7 @@ stop_ends_the_run_at_its_stage_and_it_goes_on()
     touch first
     "$sheaf" run job.yaml --workers 2 --grace 1s --dir "$dir" >printed 2>said &
     launcher=$!
-    wait_for 60 in_stage two && wait_for 60 tasks_in_flight_are 2 || { cat said; return 1; }
+    wait_for 60 in_stage two && wait_for 60 tasks_running_are 2 || { cat said; return 1; }
     "$sheaf" status "$dir" >shown
     grep -q 'stage *two, 2 of 2' shown && grep -q 'stage *one: finished, 10 of 10 tasks' shown ||
         { cat shown; fail "status does not show the stages"; return 1; }

@@ -128,6 +128,26 @@ static void not_run_tasks_are_counted_and_named(void **state)
     end(given, graph);
 }
 
+static void tasks_that_wait_for_others_or_were_not_run_are_counted(void **state)
+{
+    (void)state;
+    struct task_graph *graph = diamond();
+    struct given *given = given_diamond(graph, 1);
+    struct effect top = expect_run(given, 1, 0, 1);
+    struct task_counts counts = state_count_tasks(state_of(given));
+    assert_int_equal(counts.running, 1);
+    assert_int_equal(counts.waiting, 3);
+    assert_int_equal(counts.open, 1);
+    failed(given, &top, 0, true);
+    skip_output(given);
+    counts = state_count_tasks(state_of(given));
+    assert_int_equal(counts.failed, 1);
+    assert_int_equal(counts.not_run, 3);
+    assert_int_equal(counts.waiting, 0);
+    assert_int_equal(counts.done, 0);
+    end(given, graph);
+}
+
 static void apply_to(void *context, const struct fact *fact)
 {
     state_apply(context, fact);
@@ -251,6 +271,7 @@ int main(void)
         cmocka_unit_test(tasks_after_a_failed_one_are_not_run),
         cmocka_unit_test(a_merged_job_ends_without_the_tasks_not_run),
         cmocka_unit_test(not_run_tasks_are_counted_and_named),
+        cmocka_unit_test(tasks_that_wait_for_others_or_were_not_run_are_counted),
         cmocka_unit_test(a_snapshot_keeps_what_waits_and_what_was_not_run),
         cmocka_unit_test(a_lost_result_makes_those_after_it_wait_again),
         cmocka_unit_test(tasks_not_run_can_run_when_the_failed_one_is_run_again),

@@ -19,8 +19,8 @@ static struct status given_running(void)
     return (struct status){
         .state = STATUS_RUNNING,
         .job = "primes",
-        .tasks_total = 100000,
-        .tasks_done = 43000,
+        .tasks.total = 100000,
+        .tasks.done = 43000,
         .tasks_per_ks = 8312500,
         .remaining_ms = 7000,
         .elapsed_ms = 5000,
@@ -44,7 +44,7 @@ static void wide_line_has_everything(void **state)
     assert_line(&status, 200,
                 "primes: running  43.0 %  43,000 of 100,000 tasks  8,312/s  7 s left  2 workers  "
                 "after 5 s");
-    status.tasks_failed = 1234;
+    status.tasks.failed = 1234;
     status.workers = 1;
     assert_line(&status, 200,
                 "primes: running  44.2 %  43,000 of 100,000 tasks  8,312/s  7 s left  1 worker  "
@@ -55,7 +55,7 @@ static void narrow_line_keeps_what_matters_most(void **state)
 {
     (void)state;
     struct status status = given_running();
-    status.tasks_failed = 9;
+    status.tasks.failed = 9;
     assert_line(&status, 80,
                 "primes: running  43.0 %  43,000 of 100,000 tasks  8,312/s  7 s left  9 failed");
     assert_line(&status, 45, "primes: running  43.0 %  7 s left  9 failed");
@@ -67,8 +67,8 @@ static void every_width_is_respected(void **state)
 {
     (void)state;
     struct status status = given_running();
-    status.tasks_total = UINT64_C(1) << 62;
-    status.tasks_done = status.tasks_total - 1;
+    status.tasks.total = UINT64_C(1) << 62;
+    status.tasks.done = status.tasks.total - 1;
     status.tasks_per_ks = UINT64_MAX;
     status.remaining_ms = UINT64_MAX / 2;
     memset(status.job, 'j', sizeof status.job - 1);
@@ -82,13 +82,49 @@ static void every_width_is_respected(void **state)
 static void hundred_percent_is_said_only_when_nothing_is_missing(void **state)
 {
     (void)state;
-    struct status status = {.state = STATUS_RUNNING, .tasks_total = UINT64_C(1) << 62};
-    status.tasks_done = status.tasks_total - 1;
+    struct status status = {.state = STATUS_RUNNING, .tasks.total = UINT64_C(1) << 62};
+    status.tasks.done = status.tasks.total - 1;
     assert_line(&status, 30, "running  99.9 %");
-    status.tasks_failed = 1;
+    status.tasks.failed = 1;
     assert_line(&status, 30, "running  100.0 %  1 failed");
-    assert_line(&(struct status){.state = STATUS_RUNNING, .tasks_total = 3, .tasks_done = 2}, 20,
+    assert_line(&(struct status){.state = STATUS_RUNNING, .tasks.total = 3, .tasks.done = 2}, 20,
                 "running  66.6 %");
+}
+
+static void failed_end_is_no_hundred_percent(void **state)
+{
+    (void)state;
+    struct status ended = given_running();
+    ended.state = STATUS_FAILED;
+    ended.has_ended = true;
+    ended.tasks = (struct task_counts){.total = 5, .done = 1, .failed = 1, .not_run = 3};
+    assert_line(&ended, 200, "primes: failed  1 of 5 tasks  after 5 s  1 failed  3 not run");
+}
+
+static void slow_rates_are_not_zero(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t per_ks;
+        const char *text;
+    } rates[] = {{8312500, "8,312 tasks/s"}, {9990, "9.9 tasks/s"}, {333, "0.3 tasks/s"},
+                 {100, "0.1 tasks/s"},       {99, "5 tasks/min"},   {17, "1 tasks/min"},
+                 {16, "57 tasks/h"},         {1, "3 tasks/h"}};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        char text[PROGRESS_RATE_BYTES];
+        progress_format_rate(rates[i].per_ks, " tasks", text);
+        assert_string_equal(text, rates[i].text);
+    }
+}
+
+static void one_task_is_not_several(void **state)
+{
+    (void)state;
+    char text[PROGRESS_TASKS_BYTES];
+    progress_format_tasks(1, text);
+    assert_string_equal(text, "1 task");
+    progress_format_tasks(1234, text);
+    assert_string_equal(text, "1,234 tasks");
 }
 
 static void unknown_figures_are_left_out(void **state)
@@ -97,7 +133,7 @@ static void unknown_figures_are_left_out(void **state)
     assert_line(&(struct status){.state = STATUS_SPLITTING}, 100, "splitting");
     struct status ended = given_running();
     ended.state = STATUS_FINISHED;
-    ended.tasks_done = ended.tasks_total;
+    ended.tasks.done = ended.tasks.total;
     ended.has_ended = true;
     assert_line(&ended, 200, "primes: finished  100.0 %  100,000 of 100,000 tasks  after 5 s");
 }
@@ -164,10 +200,10 @@ static void file_gets_a_line_now_and_then(void **state)
     (void)state;
     struct screen screen;
     given_screen(&screen, false);
-    struct status status = {.state = STATUS_RUNNING, .tasks_total = 10};
+    struct status status = {.state = STATUS_RUNNING, .tasks.total = 10};
     progress_display_update(&screen.display, &status, SECOND_NS);
     assert_string_equal(shown_on(&screen), "running  0.0 %  0 of 10 tasks\n");
-    status.tasks_done = 5;
+    status.tasks.done = 5;
     progress_display_update(&screen.display, &status, 10 * SECOND_NS);
     assert_string_equal(shown_on(&screen), "");
     progress_display_update(&screen.display, &status, 11 * SECOND_NS);
@@ -217,6 +253,9 @@ int main(void)
         cmocka_unit_test(narrow_line_keeps_what_matters_most),
         cmocka_unit_test(every_width_is_respected),
         cmocka_unit_test(hundred_percent_is_said_only_when_nothing_is_missing),
+        cmocka_unit_test(failed_end_is_no_hundred_percent),
+        cmocka_unit_test(slow_rates_are_not_zero),
+        cmocka_unit_test(one_task_is_not_several),
         cmocka_unit_test(unknown_figures_are_left_out),
         cmocka_unit_test(numbers_and_durations_are_for_people),
         cmocka_unit_test(file_gets_a_line_now_and_then),

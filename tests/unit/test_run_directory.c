@@ -338,8 +338,8 @@ static void status_is_read_as_it_was_written(void **state)
     static struct status written;
     static struct status got;
     written = (struct status){.state = STATUS_STOPPED,
-                              .tasks_total = UINT64_C(1) << 60,
-                              .tasks_done = 5,
+                              .tasks.total = UINT64_C(1) << 60,
+                              .tasks.done = 5,
                               .workers = 3,
                               .slots = 12,
                               .incarnation = 4,

@@ -55,6 +55,32 @@ static uint64_t ran(struct state *job, uint64_t assignment, uint64_t first, uint
     return result(job, WORK_RUN, assignment, (struct range){first, count});
 }
 
+static void every_task_is_counted_where_it_stands(void **state)
+{
+    (void)state;
+    struct state *job = given_tasks(10);
+    uint64_t out = assigned(job, 1, 0, 4);
+    struct fact_attempt_failed retried = failure_of(out, 1);
+    struct fact_attempt_failed final = failure_of(out, 2);
+    final.is_final = true;
+    apply(job, (struct fact){.kind = FACT_ATTEMPT_FAILED, .as.attempt_failed = retried});
+    apply(job, (struct fact){.kind = FACT_ATTEMPT_FAILED, .as.attempt_failed = final});
+    ran(job, 0, 0, 1);
+    struct task_counts counts = state_count_tasks(job);
+    assert_int_equal(counts.total, 10);
+    assert_int_equal(counts.done, 1);
+    assert_int_equal(counts.failed, 1);
+    assert_int_equal(counts.not_run, 0);
+    assert_int_equal(counts.waiting, 1);
+    assert_int_equal(counts.running, 1);
+    assert_int_equal(counts.open, 6);
+    assert_int_equal(task_counts_ended(&counts), 2);
+    task_counts_abandon(&counts);
+    assert_int_equal(counts.running, 0);
+    assert_int_equal(counts.open, 7);
+    state_destroy(job);
+}
+
 static void ended(struct state *job, uint64_t assignment)
 {
     apply(job, (struct fact){.kind = FACT_RESULT,
@@ -560,6 +586,7 @@ static void merge_counts_its_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_task_is_counted_where_it_stands),
         cmocka_unit_test(accepted_job_is_all_open),
         cmocka_unit_test(job_without_tasks_needs_only_its_finish),
         cmocka_unit_test(result_makes_its_tasks_done_and_the_rest_open),
