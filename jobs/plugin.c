@@ -8,7 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char build_hint[] = "build it with `cc -shared -fPIC -o NAME.so NAME.c`";
+/* What to do about what the linker says. */
+static const char *load_hint(const char *words)
+{
+    if (strstr(words, "cannot open shared object file") != NULL)
+        return "a library that it needs is not found (`ldd` with the plug-in's path shows which): "
+               "install it on every host, or name its folder in LD_LIBRARY_PATH";
+    if (strstr(words, "undefined symbol") != NULL)
+        return "link it with the library that has this symbol (`ldd -r` with the plug-in's path "
+               "shows what is missing)";
+    if (strstr(words, "version `") != NULL)
+        return "it was built with newer libraries than this host has: build it here, or with older "
+               "ones";
+    return "build it with `cc -shared -fPIC -o NAME.so NAME.c`";
+}
 
 /* The linker names the file itself in most of its texts; the rest must not repeat it. */
 static const char *linker_words(const char *path)
@@ -65,9 +78,9 @@ int plugin_load(const char *path, const struct sheaf_plugin **table, struct shea
     void *library = dlopen(resolved, RTLD_NOW | RTLD_LOCAL);
     int code = 0;
     if (library == NULL) {
-        code = sheaf_error_set(error, SHEAF_ERROR_PLUGIN,
-                               "%s: is not a shared object that can be loaded: %s; %s", path,
-                               linker_words(resolved), build_hint);
+        const char *words = linker_words(resolved);
+        code = sheaf_error_set(error, SHEAF_ERROR_PLUGIN, "%s: cannot be loaded: %s; %s", path,
+                               words, load_hint(words));
         goto end;
     }
     const struct sheaf_plugin *found = dlsym(library, "sheaf_plugin");

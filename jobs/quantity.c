@@ -4,8 +4,10 @@
 #include "../scheduler/memory.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -258,4 +260,30 @@ int parse_duration(const char *text, uint64_t *duration_ns, struct sheaf_error *
                                "ms, s, min, h, d), found \"%.100s\"",
                                text);
     return 0;
+}
+
+/* The units ascend; among equal ones the first is the shortest. */
+static void format_with_unit(uint64_t value, const struct unit *units, const char *smallest,
+                             char text[QUANTITY_TEXT_BYTES])
+{
+    const char *name = smallest;
+    uint64_t factor = 1;
+    for (const struct unit *unit = units; unit->name != NULL; unit++) {
+        if (unit->factor > factor && value >= unit->factor && value % unit->factor == 0 &&
+            unit->name[0] != '\0') {
+            name = unit->name;
+            factor = unit->factor;
+        }
+    }
+    snprintf(text, QUANTITY_TEXT_BYTES, "%" PRIu64 "%s", value / factor, name);
+}
+
+void format_size(uint64_t size_bytes, char text[QUANTITY_TEXT_BYTES])
+{
+    format_with_unit(size_bytes, size_units, "", text);
+}
+
+void format_duration(uint64_t duration_ns, char text[QUANTITY_TEXT_BYTES])
+{
+    format_with_unit(duration_ns, duration_units, "ns", text);
 }

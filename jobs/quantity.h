@@ -31,4 +31,10 @@ int parse_count(const char *text, uint64_t *count, struct sheaf_error *error);
 int parse_size(const char *text, uint64_t *size_bytes, struct sheaf_error *error);
 int parse_duration(const char *text, uint64_t *duration_ns, struct sheaf_error *error);
 
+enum { QUANTITY_TEXT_BYTES = 24 };
+
+/* The other way, as it would be typed, in the largest unit that says it exactly: "64M", "90s". */
+void format_size(uint64_t size_bytes, char text[QUANTITY_TEXT_BYTES]);
+void format_duration(uint64_t duration_ns, char text[QUANTITY_TEXT_BYTES]);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "../jobs/command_record.h"
 #include "../jobs/job_command.h"
+#include "../jobs/quantity.h"
 #include "../scheduler/memory.h"
 #include "command_environment.h"
 #include "command_line.h"
@@ -10,6 +11,7 @@
 #include "command_process.h"
 #include "context.h"
 #include "failed_output.h"
+#include "last_lines.h"
 #include "memory_file.h"
 #include "process_memory.h"
 
@@ -26,7 +28,7 @@
 enum {
     HOST_BYTES = 256,
     TEXT_BYTES = 600,
-    LINE_BYTES_MAX = 400, /* of standard error, in the text of a failure */
+    WORDS_BYTES = 250, /* of standard error, in the text of a failure: as much as a report keeps */
     EXIT_NOT_FOUND = 127, /* as shells say */
     EXIT_NOT_EXECUTABLE = 126,
     BUFFER_BYTES_KEPT = 1 << 20,
@@ -168,23 +170,10 @@ static void point_to_arguments(struct command_runner *runner)
 
 /* ---- after ---- */
 
-/* The last line with anything in it: most programs end with what went wrong. */
-static void last_line(const struct byte_writer *err, char text[LINE_BYTES_MAX + 1])
+/* As shells say it. */
+static int status_of_start_failure(int start_errno)
 {
-    size_t end = err->size;
-    while (end > 0 && (err->data[end - 1] == '\n' || err->data[end - 1] == '\r'))
-        end--;
-    size_t start = end;
-    while (start > 0 && err->data[start - 1] != '\n' && end - start < LINE_BYTES_MAX)
-        start--;
-    size_t size = end - start;
-    for (size_t i = 0; i < size; i++) {
-        unsigned char character = err->data[start + i];
-        text[i] = character < ' ' || character == 0x7f ? ' ' : (char)character;
-    }
-    text[size] = '\0';
-    if (size == 0)
-        strcpy(text, "nothing on its standard error");
+    return start_errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
 /* True for a command that did what it should; fills in the failure otherwise. */
@@ -192,14 +181,15 @@ static bool judge(const struct command_runner *runner, char text[TEXT_BYTES],
                   struct attempt_failure *failure)
 {
     const struct command_process *process = &runner->process;
-    char line[LINE_BYTES_MAX + 1];
-    last_line(&process->err, line);
-    snprintf(text, TEXT_BYTES, "%s", line);
+    char words[WORDS_BYTES];
+    char limit[QUANTITY_TEXT_BYTES];
+    bool has_words = last_lines(process->err.data, process->err.size, words, sizeof words) > 0;
+    snprintf(text, TEXT_BYTES, "%s", has_words ? words : "nothing on its standard error");
     *failure = (struct attempt_failure){.text = text};
     switch (process->end) {
     case COMMAND_NOT_STARTED:
         failure->cause = CAUSE_EXIT;
-        failure->detail = process->start_errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+        failure->detail = status_of_start_failure(process->start_errno);
         snprintf(text, TEXT_BYTES, "cannot start %s%.200s: %s%s",
                  runner->words.is_script ? "the shell " : "", runner->arguments[0],
                  strerror(process->start_errno),
@@ -211,6 +201,9 @@ static bool judge(const struct command_runner *runner, char text[TEXT_BYTES],
     case COMMAND_TIMED_OUT:
         failure->cause = CAUSE_TIMEOUT;
         failure->detail = SIGTERM;
+        format_duration(runner->setup->job->limits.task_timeout_ns, limit);
+        snprintf(text, TEXT_BYTES, "its limit is %s (--timeout)%s%s", limit,
+                 has_words ? "; it wrote last: " : "", has_words ? words : "");
         return false;
     case COMMAND_WROTE_TOO_MUCH:
         failure->cause = CAUSE_LIMIT;
@@ -221,8 +214,8 @@ static bool judge(const struct command_runner *runner, char text[TEXT_BYTES],
     case COMMAND_USED_TOO_MUCH_MEMORY:
         failure->cause = CAUSE_MEMORY;
         failure->detail = SIGKILL;
-        snprintf(text, TEXT_BYTES, "its processes together had more than %llu MiB",
-                 (unsigned long long)(runner->memory_bytes_max >> 20));
+        format_size(runner->memory_bytes_max >> 20 << 20, limit);
+        snprintf(text, TEXT_BYTES, "its processes together had more than %s (--memory)", limit);
         return false;
     case COMMAND_STOPPED:
         failure->cause = CAUSE_STOPPED;
@@ -245,7 +238,7 @@ static struct command_record record_of(const struct command_runner *runner,
 {
     const struct command_process *process = &runner->process;
     bool was_started = process->end != COMMAND_NOT_STARTED;
-    int status = was_started ? process->status : EXIT_NOT_FOUND << 8;
+    int status = was_started ? process->status : status_of_start_failure(process->start_errno) << 8;
     return (struct command_record){
         .task = task->index,
         .attempt = task->attempt,

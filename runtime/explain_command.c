@@ -3,6 +3,7 @@
 
 #include "../jobs/command_record.h"
 #include "../jobs/task_list.h"
+#include "../scheduler/printable.h"
 #include "../scheduler/state.h"
 #include "failed_output.h"
 #include "graph_file.h"
@@ -269,8 +270,9 @@ static void print_record(const struct command_record *record)
     struct tm parts;
     if (localtime_r(&start, &parts) != NULL)
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
-    printf("command    %.*s\n", (int)record->command_bytes, record->command);
-    printf("attempt    %u, on %.*s, %s, for %" PRIu64 ".%03u s, %" PRIu64 " KiB of memory\n",
+    fputs("command    ", stdout);
+    printable_print(stdout, record->command, record->command_bytes);
+    printf("\nattempt    %u, on %.*s, %s, for %" PRIu64 ".%03u s, %" PRIu64 " KiB of memory\n",
            record->attempt, (int)record->host_bytes, record->host, when,
            record->duration_us / 1000000, (unsigned)(record->duration_us / 1000 % 1000),
            record->memory_bytes >> 10);

@@ -202,6 +202,8 @@ static void dump_damage(void *context, const struct journal_damage *damage)
 
 int journal_dump(const char *dir, FILE *out, struct sheaf_error *error)
 {
+    fputs("# number and fact, in the order in which they happened; the journal holds no times\n",
+          out);
     struct journal_recovery recovery = {
         .replay = dump_fact,
         .damaged = dump_damage,

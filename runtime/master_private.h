@@ -12,6 +12,7 @@
 #include "master.h"
 #include "message.h"
 #include "publish.h"
+#include "repetition.h"
 #include "run_directory.h"
 #include "walltime.h"
 
@@ -88,8 +89,7 @@ struct master {
     uint64_t done_at_start; /* tasks done by earlier runs */
     bool was_finished;      /* by one of these, as it is now to be */
     struct failure_log *failures;
-    uint64_t told_failures; /* how many failed attempts were told in full */
-    uint64_t told_goodbyes; /* likewise, goodbyes */
+    struct repetition repetition; /* of messages about failures */
     bool is_over;
     bool anybody_was_lost;
     bool is_worth_restarting; /* other processes could go on where these cannot */

@@ -2,6 +2,7 @@
  */
 #include "master_private.h"
 
+#include "../scheduler/printable.h"
 #include "clock.h"
 #include "progress.h"
 #include "report.h"
@@ -14,7 +15,7 @@
 enum {
     CONTROL_PATIENCE_MS = 20,
     END_PATIENCE_MS = 2000,
-    FAILURES_TOLD_MAX = 20, /* one by one; the rest are counted */
+    FAILURES_TOLD_MAX = 20, /* one by one; the rest is counted */
 };
 
 static int control_patience_ms(const struct control_line *line)
@@ -28,6 +29,14 @@ static void say(struct master *master, const struct control_line *line)
         control_write(STDERR_FILENO, line, control_patience_ms(line));
 }
 
+/* One write a line: other ranks write as well. */
+static void print_message(const char *text)
+{
+    char shown[PRINTABLE_GROWTH * CONTROL_TEXT_BYTES];
+    printable(text, strlen(text), shown, sizeof shown);
+    fprintf(stderr, "sheaf: %s\n", shown);
+}
+
 void master_tell(struct master *master, enum control_level level, const char *format, ...)
 {
     struct control_line line = {.kind = CONTROL_MESSAGE};
@@ -39,7 +48,7 @@ void master_tell(struct master *master, enum control_level level, const char *fo
     if (master->options->is_under_launcher)
         say(master, &line);
     else if (level != CONTROL_INFO || !master->options->is_quiet)
-        fprintf(stderr, "sheaf: %s\n", line.as.message.text);
+        print_message(line.as.message.text);
 }
 
 static const char *host_of(const struct master *master, uint32_t worker)
@@ -59,6 +68,40 @@ static const char *host_of_node(const struct master *master, uint32_t node)
     return "an unknown host";
 }
 
+/* A message of which there may be very many, with its like. */
+static void __attribute__((format(printf, 3, 4)))
+tell_counted(struct master *master, enum control_level level, const char *format, ...)
+{
+    char text[CONTROL_TEXT_BYTES];
+    bool is_last;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    master->repetition.told_max = FAILURES_TOLD_MAX;
+    if (repetition_add(&master->repetition, level, text, &is_last))
+        master_tell(master, level, "%s%s", text,
+                    is_last ? " (what is like it is counted from here on)" : "");
+}
+
+/* What was not told, a line for each kind. */
+static void tell_counts(struct master *master)
+{
+    const struct repetition *repetition = &master->repetition;
+    char count[PROGRESS_NUMBER_BYTES];
+    for (size_t i = 0; i <= REPETITION_KINDS_MAX; i++) {
+        const struct repeated *kind = &repetition->kinds[i];
+        progress_format_number(kind->untold, count);
+        if (kind->untold > 0 && kind->text[0] != '\0')
+            master_tell(master, (enum control_level)kind->level, "%s%s: %s", count,
+                        kind->told > 0 ? " more like this" : " like this", kind->text);
+        else if (kind->untold > 0)
+            master_tell(master, CONTROL_WARNING,
+                        "%s more failures of other kinds (`sheaf report %s` groups and counts all)",
+                        count, run_directory_path(master->directory));
+    }
+}
+
 /* Every failed attempt that is told names what, how, and where; the last one also the attempts
  * before it. */
 static void tell_attempt_failed(struct master *master, const struct fact_attempt_failed *failed)
@@ -67,24 +110,18 @@ static void tell_attempt_failed(struct master *master, const struct fact_attempt
     char how[160];
     char attempts[160] = "";
     report_describe_work(failed->work, failed->range, what, sizeof what);
-    report_describe_cause(failed->cause, failed->detail, how, sizeof how);
+    cause_describe(failed->cause, failed->detail, how, sizeof how);
     if (failed->cause == CAUSE_STOPPED) /* it has used up no attempt */
         return;
     failure_log_add(master->failures, failed->range.first, failed->worker);
     if (failed->is_final)
         failure_log_take(master->failures, failed->range.first, attempts, sizeof attempts);
-    if (master->told_failures == FAILURES_TOLD_MAX)
-        master_tell(master, CONTROL_WARNING,
-                    "more attempts fail; `sheaf report %s` groups and counts them",
-                    run_directory_path(master->directory));
-    if (master->told_failures++ >= FAILURES_TOLD_MAX)
-        return;
-    master_tell(master, failed->is_final ? CONTROL_ERROR : CONTROL_WARNING,
-                "%s %s on worker %u (%s)%s%.*s; %s%s", what, how, failed->worker,
-                host_of(master, failed->worker), failed->text_size > 0 ? ": " : "",
-                (int)failed->text_size, failed->text_size > 0 ? failed->text : "",
-                failed->is_final ? "it failed for good after " : "it will be tried again",
-                attempts);
+    tell_counted(master, failed->is_final ? CONTROL_ERROR : CONTROL_WARNING,
+                 "%s %s on worker %u (%s)%s%.*s; %s%s", what, how, failed->worker,
+                 host_of(master, failed->worker), failed->text_size > 0 ? ": " : "",
+                 (int)failed->text_size, failed->text_size > 0 ? failed->text : "",
+                 failed->is_final ? "it failed for good after " : "it will be tried again",
+                 attempts);
 }
 
 /* Several tasks, for the failure of one. */
@@ -92,10 +129,8 @@ static void tell_not_run(struct master *master, const struct fact_attempt_failed
 {
     char what[64];
     report_describe_work(failed->work, failed->range, what, sizeof what);
-    if (master->told_failures++ >= FAILURES_TOLD_MAX)
-        return;
-    master_tell(master, CONTROL_ERROR, "%s %s not run: task %.*s failed", what,
-                failed->range.count > 1 ? "are" : "is", (int)failed->text_size, failed->text);
+    tell_counted(master, CONTROL_ERROR, "%s %s not run: task %.*s failed", what,
+                 failed->range.count > 1 ? "are" : "is", (int)failed->text_size, failed->text);
 }
 
 static void tell_worker_lost(struct master *master, const struct fact_worker_lost *lost)
@@ -104,17 +139,17 @@ static void tell_worker_lost(struct master *master, const struct fact_worker_los
     if (lost->cause == CAUSE_STOPPED) /* it is there, the run is not */
         return;
     if (master->members[lost->worker].has_ended)
-        master_tell(master, CONTROL_WARNING,
+        tell_counted(master, CONTROL_WARNING,
                     "worker %u (%s) is lost: its process has ended; its tasks run elsewhere",
                     lost->worker, host);
     else if (lost->cause == CAUSE_NODE_LOST)
-        master_tell(master, CONTROL_WARNING,
+        tell_counted(master, CONTROL_WARNING,
                     "worker %u is lost, and with it all others on %s: nothing was heard of the "
                     "node for %llu ms; its tasks run elsewhere",
                     lost->worker, host,
                     (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
     else if (lost->cause == CAUSE_WORKER_LOST) /* others have said goodbye */
-        master_tell(master, CONTROL_WARNING,
+        tell_counted(master, CONTROL_WARNING,
                     "worker %u (%s) is lost: nothing was heard of it for %llu ms; its tasks run "
                     "elsewhere",
                     lost->worker, host,
@@ -126,15 +161,11 @@ void master_tell_goodbye(struct master *master, uint32_t rank, const struct mess
     char host[TOPOLOGY_HOST_BYTES + 4] = ""; /* who never said HELLO says it in the text */
     if (master->members[rank].is_known)
         snprintf(host, sizeof host, " (%s)", master->members[rank].topology.host);
-    if (master->told_goodbyes++ < FAILURES_TOLD_MAX)
-        master_tell(master, CONTROL_WARNING, "worker %u%s has %s: %.*s; %s", rank, host,
-                    goodbye->as.goodbye.returns ? "lost its spawner" : "left",
-                    (int)goodbye->as.goodbye.text_size, goodbye->as.goodbye.text,
-                    goodbye->as.goodbye.returns ? "it makes another, and what it ran runs again"
-                                                : "its tasks run elsewhere");
-    if (master->told_goodbyes == FAILURES_TOLD_MAX)
-        master_tell(master, CONTROL_WARNING,
-                    "what more workers leave, or lose their spawners, is not told");
+    tell_counted(master, CONTROL_WARNING, "worker %u%s has %s: %.*s; %s", rank, host,
+                 goodbye->as.goodbye.returns ? "lost its spawner" : "left",
+                 (int)goodbye->as.goodbye.text_size, goodbye->as.goodbye.text,
+                 goodbye->as.goodbye.returns ? "it makes another, and what it ran runs again"
+                                             : "its tasks run elsewhere");
 }
 
 static void tell_job_failed(struct master *master, const struct fact_job_failed *failed)
@@ -389,6 +420,7 @@ static void tell_failed_tasks(struct master *master, const struct task_counts *t
 void master_tell_end(struct master *master)
 {
     master_tell_status(master);
+    tell_counts(master);
     const struct task_counts tasks = state_count_tasks(scheduler_state(master->scheduler));
     if (tasks.failed + tasks.not_run > 0 && master->output_path != NULL)
         tell_failed_tasks(master, &tasks);

@@ -307,8 +307,7 @@ static void await_news(const struct run_view *view, uint64_t look_ns)
         nanosleep(&pause, NULL);
         status_read(view->options->dir, &now, NULL);
     } while (task_counts_ended(&now.tasks) == task_counts_ended(&before.tasks) &&
-             now.incarnation == before.incarnation &&
-             run_directory_is_alive(view->options->dir));
+             now.incarnation == before.incarnation && run_directory_is_alive(view->options->dir));
 }
 
 static int follow(struct run_view *view, const char *journal, struct sheaf_error *error)

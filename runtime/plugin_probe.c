@@ -37,8 +37,13 @@ static _Noreturn void probe_in_child(const char *path, int descriptor)
     _exit(written == (ssize_t)sizeof answer ? 0 : 1);
 }
 
-/* Reads the whole answer, or fails at the deadline or at the end of the pipe. */
-static bool read_answer(int descriptor, struct probe_answer *answer)
+enum answer_end {
+    ANSWER_WHOLE,
+    ANSWER_NONE, /* the pipe ended before */
+    ANSWER_LATE,
+};
+
+static enum answer_end read_answer(int descriptor, struct probe_answer *answer)
 {
     uint64_t deadline_ns = clock_monotonic_ns() + (uint64_t)PROBE_TIMEOUT_MS * 1000000;
     size_t filled = 0;
@@ -50,15 +55,34 @@ static bool read_answer(int descriptor, struct probe_answer *answer)
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0)
-            return false;
+            return ANSWER_LATE;
         ssize_t got = read(descriptor, (unsigned char *)answer + filled, sizeof *answer - filled);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return false;
+            return ANSWER_NONE;
         filled += (size_t)got;
     }
-    return true;
+    return ANSWER_WHOLE;
+}
+
+/* Its constructors run before anything of Sheaf's can watch over them. */
+static int say_how_it_ended(const char *path, enum answer_end end, int status,
+                            struct sheaf_error *error)
+{
+    static const char advice[] = "look at its constructors and at those of its libraries (`ldd`)";
+    if (end == ANSWER_LATE)
+        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN,
+                               "loading the plug-in %s has not come to an end within %d s: %s",
+                               path, PROBE_TIMEOUT_MS / 1000, advice);
+    if (WIFSIGNALED(status))
+        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN,
+                               "the process that loaded the plug-in %s was killed by signal %d "
+                               "(%s): %s",
+                               path, WTERMSIG(status), strsignal(WTERMSIG(status)), advice);
+    return sheaf_error_set(error, SHEAF_ERROR_PLUGIN,
+                           "loading the plug-in %s ended the process, with exit status %d: %s",
+                           path, WEXITSTATUS(status), advice);
 }
 
 int plugin_probe(const char *path, struct plugin_hooks *hooks, struct sheaf_error *error)
@@ -74,20 +98,17 @@ int plugin_probe(const char *path, struct plugin_hooks *hooks, struct sheaf_erro
     int fork_errno = errno;
     close(descriptors[1]);
     struct probe_answer answer;
-    bool is_answered = child > 0 && read_answer(descriptors[0], &answer);
+    enum answer_end end = child > 0 ? read_answer(descriptors[0], &answer) : ANSWER_NONE;
     close(descriptors[0]);
     if (child < 0)
         return sheaf_error_set_errno(error, fork_errno, "cannot start a process to load %s", path);
-    if (!is_answered)
+    if (end != ANSWER_WHOLE) /* one that is ending anyway ends as it would have */
         kill(child, SIGKILL);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (!is_answered)
-        return sheaf_error_set(error, SHEAF_ERROR_PLUGIN,
-                               "loading the plug-in %s never came to an end or ended its process "
-                               "(wait status 0x%x): look at its constructors and libraries",
-                               path, (unsigned)status);
+    if (end != ANSWER_WHOLE)
+        return say_how_it_ended(path, end, status, error);
     if (answer.code < 0) {
         if (error != NULL)
             *error = answer.error;

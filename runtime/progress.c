@@ -1,11 +1,13 @@
 /* progress.c - puts the standing of a run into words. */
 #include "progress.h"
 
+#include "../scheduler/printable.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { FIELD_BYTES = 96 };
+enum { FIELD_BYTES = 96, JOB_BYTES_SHOWN = 50 };
 
 /* In the order in which they appear. */
 enum field {
@@ -141,8 +143,10 @@ static void format_fields(const struct status *status, char fields[FIELDS][FIELD
     if (status->stage_count > 0 && !status->has_ended)
         snprintf(stage, sizeof stage, "%.24s (%" PRIu64 " of %" PRIu64 ") ", status->stage,
                  status->stage_number, status->stage_count);
-    snprintf(fields[FIELD_STATE], FIELD_BYTES, "%.*s%s%s%s", stage[0] != '\0' ? 24 : 60,
-             status->job, status->job[0] != '\0' ? ": " : "", stage,
+    char job[JOB_BYTES_SHOWN];
+    printable(status->job, strlen(status->job), job,
+              stage[0] != '\0' ? sizeof job / 2 : sizeof job);
+    snprintf(fields[FIELD_STATE], FIELD_BYTES, "%s%s%s%s", job, job[0] != '\0' ? ": " : "", stage,
              status_state_word(status->state));
     format_tasks(&status->tasks, status_state_is_end(status->state), fields);
     if (status->tasks_per_ks > 0 && !status->has_ended)

@@ -1,6 +1,8 @@
 /* progress_display.c - shows progress and messages on standard error. */
 #include "progress_display.h"
 
+#include "../scheduler/memory.h"
+#include "../scheduler/printable.h"
 #include "../scheduler/scheduler.h"
 #include "progress.h"
 
@@ -95,10 +97,13 @@ void progress_display_say(struct progress_display *display, const char *prefix, 
 {
     bool is_to_be_redrawn = display->is_line_shown;
     clear(display);
-    char *bytes = NULL;
-    int length = asprintf(&bytes, "%s%.*s\n", prefix, (int)text_size, text);
-    if (length > 0)
-        put(display, bytes, (size_t)length);
+    size_t prefix_size = strlen(prefix);
+    size_t room = prefix_size + PRINTABLE_GROWTH * text_size + 2;
+    char *bytes = memory_allocate(room);
+    memcpy(bytes, prefix, prefix_size);
+    size_t size = prefix_size + printable(text, text_size, bytes + prefix_size, room - prefix_size);
+    bytes[size++] = '\n'; /* in the NUL's place */
+    put(display, bytes, size);
     free(bytes);
     if (is_to_be_redrawn)
         show_on_terminal(display);

@@ -25,7 +25,7 @@ void progress_display_init(struct progress_display *display, int descriptor, boo
 /* Shows what has changed, not more often than people can read. */
 void progress_display_update(struct progress_display *display, const struct status *status,
                              uint64_t now_ns);
-/* A line of its own: `prefix` and `text` (not NUL-terminated). */
+/* A line of its own: `prefix` and `text` (not NUL-terminated), in which controls are shown. */
 void progress_display_say(struct progress_display *display, const char *prefix, const char *text,
                           size_t text_size);
 /* Leaves the latest progress as a line of its own. */

@@ -112,16 +112,6 @@ void report_close(struct report *report)
     free(report->groups);
 }
 
-void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size)
-{
-    if (cause == CAUSE_SIGNAL && detail > 0)
-        snprintf(text, text_size, "was killed by signal %d (%s)", detail, strsignal(detail));
-    else if (cause == CAUSE_EXIT)
-        snprintf(text, text_size, "exited with status %d", detail);
-    else
-        snprintf(text, text_size, "%s", cause_text(cause));
-}
-
 void report_describe_work(enum work work, struct range range, char *text, size_t text_size)
 {
     if (work == WORK_RUN && range.count > 1)

@@ -36,8 +36,6 @@ size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTE
 
 /* "task 7", "merge of tasks 0 to 63", "split", "finish". */
 void report_describe_work(enum work work, struct range range, char *text, size_t text_size);
-/* "was killed by signal 11 (Segmentation fault)", or the cause's own words. */
-void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size);
 
 void report_print_text(const struct report *report, FILE *out);
 /* The report as an object for scripts; the caller owns it. */

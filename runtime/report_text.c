@@ -1,19 +1,11 @@
 /* report_text.c - a report for people. */
 #include "report.h"
 
+#include "../scheduler/printable.h"
 #include "progress.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* Bytes of others may hold anything; what is printed holds no control characters. */
-static void print_foreign(FILE *out, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        fputc(byte < 0x20 || byte == 0x7f ? ' ' : byte, out);
-    }
-}
 
 static void print_number(FILE *out, uint64_t number, const char *one, const char *many)
 {
@@ -63,7 +55,9 @@ static void print_standing(const struct report *report, FILE *out)
     const struct task_counts *tasks = &report->tasks;
     const struct fact_job_failed *failure = state_job_failure(report->state);
     const struct range_set *not_run = state_not_run(report->state);
-    fprintf(out, "job        %s\n", report->identity.job_name);
+    fputs("job        ", out);
+    printable_print(out, report->identity.job_name, strlen(report->identity.job_name));
+    fputc('\n', out);
     fprintf(out, "state      %s", status_state_word(report->standing));
     if (report->is_held)
         fprintf(out, " (process %" PRId64 " on %s)", report->holder.process_id,
@@ -72,7 +66,7 @@ static void print_standing(const struct report *report, FILE *out)
         char what[REPORT_TEXT_BYTES];
         char how[REPORT_TEXT_BYTES];
         report_describe_work(failure->work, failure->range, what, sizeof what);
-        report_describe_cause(failure->cause, failure->detail, how, sizeof how);
+        cause_describe(failure->cause, failure->detail, how, sizeof how);
         fprintf(out, ": %s %s", what, how);
     }
     fputs("\ndone       ", out);
@@ -105,17 +99,17 @@ static void print_host(const struct failure_group *group, FILE *out)
     else if (strcmp(group->host, FAILURE_OTHER_HOSTS) == 0)
         fputs("other hosts (too many to tell apart)", out);
     else
-        print_foreign(out, group->host, strlen(group->host));
+        printable_print(out, group->host, strlen(group->host));
 }
 
 static void print_heading(const struct failure_group *group, FILE *out)
 {
     char how[REPORT_TEXT_BYTES];
-    report_describe_cause(group->cause, group->detail, how, sizeof how);
+    cause_describe(group->cause, group->detail, how, sizeof how);
     if (group->work == 0) {
         print_number(out, group->count, "worker was lost", "workers were lost");
         print_host(group, out);
-        fprintf(out, ": %s\n    ", how);
+        fprintf(out, ": %s\n    ", loss_text(group->cause));
         print_number(out, group->order_count, "order was", "orders were");
         fputs(" under way there; no task lost an attempt by it\n", out);
         return;
@@ -152,7 +146,7 @@ static void print_examples(const struct failure_group *group, FILE *out)
         report_describe_work(group->work, example->range, what, sizeof what);
         if (group->cause == CAUSE_NOT_RUN) {
             fprintf(out, "    %s: not run: task ", what);
-            print_foreign(out, example->text, example->text_size);
+            printable_print(out, example->text, example->text_size);
             fputs(" failed\n", out);
             shown_count += example->range.count;
             continue;
@@ -162,7 +156,7 @@ static void print_examples(const struct failure_group *group, FILE *out)
                 example->worker);
         if (example->text_size > 0)
             fputs(": ", out);
-        print_foreign(out, example->text, example->text_size);
+        printable_print(out, example->text, example->text_size);
         fputc('\n', out);
     }
     if (group->count > shown_count) {
@@ -182,7 +176,7 @@ static void print_log(const struct failure_group *group, FILE *out)
         const char *end = memchr(line, '\n', left);
         size_t size = end != NULL ? (size_t)(end - line) : left;
         fputs("      | ", out);
-        print_foreign(out, line, size);
+        printable_print(out, line, size);
         fputc('\n', out);
         size_t taken = end != NULL ? size + 1 : size;
         line += taken;

@@ -286,7 +286,7 @@ static void fill_crash(const struct slot *slot, struct slot_event *event)
     else
         slot_failure_of_kill(
             event, prefix, slot->kill_cause,
-            (struct slot_failure_limits){slot->group->timeout_ns, slot->group->memory_bytes});
+            (struct slot_failure_limits){slot->group->task_timeout_ns, slot->group->memory_bytes});
 }
 
 /* The executor has ended and all its reports are read. 1 with an event if it was at work. */

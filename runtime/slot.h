@@ -10,7 +10,8 @@ enum { SLOT_START_FAILURES_MAX = 50 };
 /* What the slots of a set have in common. */
 struct slot_group {
     struct spawner *spawner; /* borrowed */
-    uint64_t timeout_ns;     /* 0 = none */
+    uint64_t timeout_ns;     /* 0 = none; for commands, which end themselves at it, later */
+    uint64_t task_timeout_ns;
     uint64_t memory_bytes;
     uint64_t descendants_interval_ns; /* between looks at what tasks have started; 0: no need */
     bool has_merge;

@@ -1,6 +1,8 @@
 /* slot_failure.c - the words for the end of an executor or a spawner. */
 #include "slot_failure.h"
 
+#include "../jobs/quantity.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,14 +59,17 @@ void slot_failure_of_kill(struct slot_event *event, const char *prefix, enum cau
 {
     event->cause = cause;
     event->detail = SIGKILL;
-    if (cause == CAUSE_TIMEOUT)
-        snprintf(event->text, sizeof event->text, "%skilled after its time limit of %g s", prefix,
-                 (double)limits.timeout_ns / 1e9);
-    else if (cause == CAUSE_MEMORY)
+    char limit[QUANTITY_TEXT_BYTES];
+    if (cause == CAUSE_TIMEOUT) {
+        format_duration(limits.timeout_ns, limit);
+        snprintf(event->text, sizeof event->text, "%skilled at its limit of %s (--timeout)", prefix,
+                 limit);
+    } else if (cause == CAUSE_MEMORY) {
+        format_size(limits.memory_bytes >> 20 << 20, limit);
         snprintf(event->text, sizeof event->text,
-                 "%skilled for growing by more than its memory limit of %" PRIu64 " MiB", prefix,
-                 limits.memory_bytes >> 20);
-    else
+                 "%skilled as it grew by more than its limit of %s (--memory)", prefix, limit);
+    } else {
         snprintf(event->text, sizeof event->text,
                  "%swrote over memory that Sheaf shares with it: look for a wild pointer", prefix);
+    }
 }

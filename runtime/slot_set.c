@@ -69,6 +69,7 @@ static void set_limits(struct slot_group *group, const struct job *job)
 {
     const struct job_limits *limits = &job->limits;
     group->timeout_ns = limits->task_timeout_ns;
+    group->task_timeout_ns = limits->task_timeout_ns;
     if (job->command.is_there && group->timeout_ns > 0)
         group->timeout_ns += COMMAND_TIMEOUT_SLACK_MS * NS_PER_MS;
     group->memory_bytes = process_memory_limit(limits->task_memory_bytes);
@@ -227,7 +228,7 @@ static void fill_failure(const struct slot_set *set, int status, struct slot_eve
         event->is_crash = true;
         slot_failure_of_kill(
             event, prefix, set->kill_cause,
-            (struct slot_failure_limits){set->group.timeout_ns, set->group.memory_bytes});
+            (struct slot_failure_limits){set->group.task_timeout_ns, set->group.memory_bytes});
     } else {
         event->is_crash = true;
         event->is_foreign = slot_failure_is_foreign(status);

@@ -2,6 +2,7 @@
 #include "status_command.h"
 
 #include "../scheduler/memory.h"
+#include "../scheduler/printable.h"
 #include "clock.h"
 #include "progress.h"
 #include "run_directory.h"
@@ -62,10 +63,14 @@ print_line(const char *name, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    printf("%-10s ", name);
-    vprintf(format, arguments);
-    putchar('\n');
+    char *text = NULL;
+    int length = vasprintf(&text, format, arguments);
     va_end(arguments);
+    printf("%-10s ", name);
+    if (length > 0)
+        printable_print(stdout, text, (size_t)length);
+    putchar('\n');
+    free(text);
 }
 
 static void print_count(const char *name, uint64_t count, const char *meaning)

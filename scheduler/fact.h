@@ -18,18 +18,18 @@ enum work {
     WORK_FINISH = 4, /* call the plug-in's finish on the merged result */
 };
 
-/* Why an attempt or a worker failed. X(name, what a user reads) */
+/* Why an attempt or a worker failed. X(name, what a user reads behind "task 7") */
 #define SHEAF_CAUSES(X)                                                                            \
-    X(PLUGIN, "the plug-in reported a failure")                                                    \
+    X(PLUGIN, "reported a failure")                                                                \
     X(EXIT, "exited with a status other than 0")                                                   \
     X(SIGNAL, "was killed by a signal")                                                            \
     X(TIMEOUT, "ran longer than its time limit")                                                   \
     X(MEMORY, "used more memory than its limit")                                                   \
-    X(WORKER_LOST, "its worker was lost")                                                          \
-    X(STOPPED, "stopped on request")                                                               \
-    X(INPUT, "its input could not be read")                                                        \
-    X(LIMIT, "a documented limit was exceeded")                                                    \
-    X(NODE_LOST, "all workers of its node were lost")                                              \
+    X(WORKER_LOST, "lost its worker")                                                              \
+    X(STOPPED, "was stopped on request")                                                           \
+    X(INPUT, "could not read its input")                                                           \
+    X(LIMIT, "exceeded a documented limit")                                                        \
+    X(NODE_LOST, "lost its host")                                                                  \
     X(NOT_RUN, "was not run: a task that it comes after failed")                                   \
     X(OUTPUT, "could not write its output files")
 
@@ -40,6 +40,9 @@ enum cause {
 #undef X
         CAUSE_COUNT
 };
+
+/* In a snapshot: what was said by workers of an earlier run. */
+#define WORKER_NONE UINT32_MAX
 
 /* A result of the tasks of one subtree of the canonical tree (or, for a job that collects, of any
  * range). Its bytes are a slice of the payload of fact `payload_seq`. An absent partial has no
@@ -293,6 +296,10 @@ static inline bool cause_counts(enum cause cause)
 
 /* Borrow static strings. */
 const char *cause_text(enum cause cause);
+/* The same with the detail: "was killed by signal 11 (Segmentation fault)". */
+void cause_describe(enum cause cause, int32_t detail, char *text, size_t text_size);
+/* The same of a worker that was lost or left, for behind a colon. */
+const char *loss_text(enum cause cause);
 const char *work_text(enum work work);
 const char *readmission_text(enum readmission reason);
 

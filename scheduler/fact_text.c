@@ -1,9 +1,12 @@
 /* fact_text.c - says facts in words. */
 #include "fact.h"
 
+#include "printable.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *cause_text(enum cause cause)
 {
@@ -13,6 +16,31 @@ const char *cause_text(enum cause cause)
 #undef X
     };
     return (unsigned)cause < CAUSE_COUNT ? texts[cause] : "for an unknown reason";
+}
+
+/* A command that ends with 0 has not failed, so 0 is of a process that should not have ended. */
+void cause_describe(enum cause cause, int32_t detail, char *text, size_t text_size)
+{
+    if (cause == CAUSE_SIGNAL && detail > 0)
+        snprintf(text, text_size, "was killed by signal %" PRId32 " (%s)", detail,
+                 strsignal(detail));
+    else if (cause == CAUSE_EXIT && detail > 0)
+        snprintf(text, text_size, "exited with status %" PRId32, detail);
+    else if (cause == CAUSE_EXIT && detail == 0)
+        snprintf(text, text_size, "ended its process, as if it were done, instead of returning");
+    else if (cause == CAUSE_EXIT)
+        snprintf(text, text_size, "ended its process in a way that is not known");
+    else
+        snprintf(text, text_size, "%s", cause_text(cause));
+}
+
+const char *loss_text(enum cause cause)
+{
+    if (cause == CAUSE_WORKER_LOST)
+        return "nothing was heard of it any more";
+    if (cause == CAUSE_NODE_LOST)
+        return "nothing was heard of its host any more";
+    return cause_text(cause);
 }
 
 const char *readmission_text(enum readmission reason)
@@ -40,6 +68,8 @@ const char *work_text(enum work work)
     return "prepare";
 }
 
+enum { CAUSE_TEXT_BYTES = 160 };
+
 /* Text that grows like snprintf's: `length` counts what was wanted, not what fitted. */
 struct text {
     char *start;
@@ -58,6 +88,11 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
     text->length += length > 0 ? (size_t)length : 0;
 }
 
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void add_range(struct text *text, struct range range)
 {
     if (range.count == 1)
@@ -66,30 +101,35 @@ static void add_range(struct text *text, struct range range)
         add(text, "[%" PRIu64 ", %" PRIu64 ")", range.first, range_end(range));
 }
 
-/* What a plug-in said may hold anything; a line for people holds no control characters. */
+/* What a plug-in said may hold anything. */
 static void add_foreign(struct text *text, const char *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        add(text, "%c", byte < 0x20 || byte == 0x7f ? ' ' : byte);
-    }
+    char shown[PRINTABLE_GROWTH * FACT_TEXT_BYTES_MAX + 1];
+    printable(bytes, size, shown, sizeof shown);
+    add(text, "%s", shown);
 }
 
-/* The detail is a signal number or an exit status, where the cause has one. */
+/* Those of a snapshot are of another run, so it names none. */
+static void add_worker(struct text *text, const char *before, uint32_t worker)
+{
+    if (worker == WORKER_NONE)
+        add(text, " %s worker none", before);
+    else
+        add(text, " %s worker %" PRIu32, before, worker);
+}
+
 static void add_cause(struct text *text, enum cause cause, int32_t detail)
 {
-    add(text, "%s", cause_text(cause));
-    if (cause == CAUSE_SIGNAL)
-        add(text, " (signal %" PRId32 ")", detail);
-    if (cause == CAUSE_EXIT)
-        add(text, " (status %" PRId32 ")", detail);
+    char how[CAUSE_TEXT_BYTES];
+    cause_describe(cause, detail, how, sizeof how);
+    add(text, "%s", how);
 }
 
 static void add_job_accepted(struct text *text, const struct fact_job_accepted *job)
 {
-    add(text, "job accepted: %" PRIu64 " tasks, %" PRIu64 " input bytes, %s%s", job->task_count,
-        job->input_bytes, job->has_merge ? "merged" : "collected",
-        job->has_finish ? ", finished" : "");
+    add(text, "job accepted: %" PRIu64 " task%s, %" PRIu64 " input byte%s, %s%s", job->task_count,
+        plural(job->task_count), job->input_bytes, plural(job->input_bytes),
+        job->has_merge ? "merged" : "collected", job->has_finish ? ", finished" : "");
     if (job->graph_fingerprint != 0)
         add(text, ", some after others");
 }
@@ -98,7 +138,7 @@ static void add_assigned(struct text *text, const struct fact_assigned *assigned
 {
     add(text, "assigned %s of ", work_text(assigned->work));
     add_range(text, assigned->range);
-    add(text, " to worker %" PRIu32, assigned->worker);
+    add_worker(text, "to", assigned->worker);
     if (assigned->attempt > 1)
         add(text, ", attempt %" PRIu32, assigned->attempt);
     if (assigned->copy_of != 0)
@@ -115,8 +155,9 @@ static void add_result(struct text *text, const struct fact *fact)
     if (result->work != WORK_RUN)
         add(text, "%s of ", work_text(result->work));
     add_range(text, fact_range(fact));
-    add(text, " from worker %" PRIu32 ": %" PRIu32 " partial%s, %" PRIu64 " byte%s", result->worker,
-        result->partial_count, result->partial_count == 1 ? "" : "s", bytes, bytes == 1 ? "" : "s");
+    add_worker(text, "from", result->worker);
+    add(text, ": %" PRIu32 " partial%s, %" PRIu64 " byte%s", result->partial_count,
+        plural(result->partial_count), bytes, plural(bytes));
     if (result->assignment != 0)
         add(text, ", ends assignment %" PRIu64, result->assignment);
 }
@@ -125,8 +166,9 @@ static void add_returned(struct text *text, const struct fact_returned *returned
 {
     add(text, "returned ");
     add_range(text, returned->range);
-    add(text, " of assignment %" PRIu64 " by worker %" PRIu32 "%s", returned->assignment,
-        returned->worker, returned->is_whole ? ", nothing left of it" : "");
+    add(text, " of assignment %" PRIu64, returned->assignment);
+    add_worker(text, "by", returned->worker);
+    add(text, "%s", returned->is_whole ? ", nothing left of it" : "");
 }
 
 static void add_attempt_failed(struct text *text, const struct fact_attempt_failed *failed)
@@ -139,11 +181,10 @@ static void add_attempt_failed(struct text *text, const struct fact_attempt_fail
         add_range(text, failed->range);
         add(text, " failed");
     }
-    if (failed->cause == CAUSE_NOT_RUN)
-        add(text, " for good: ");
-    else
-        add(text, "%s on worker %" PRIu32 ": ", failed->is_final ? " for good" : "",
-            failed->worker);
+    add(text, "%s", failed->is_final ? " for good" : "");
+    if (failed->cause != CAUSE_NOT_RUN)
+        add_worker(text, "on", failed->worker);
+    add(text, ": ");
     add_cause(text, failed->cause, failed->detail);
     if (failed->text_size > 0) {
         add(text, ": ");
@@ -163,21 +204,26 @@ static void add_worker_lost(struct text *text, const struct fact_worker_lost *lo
 {
     add(text, "worker %" PRIu32, lost->worker);
     add_host(text, lost->host, lost->host_size);
-    add(text, " lost: %s", cause_text(lost->cause));
+    add(text, " lost: %s", loss_text(lost->cause));
     if (lost->order_count > 0)
-        add(text, ", %" PRIu32 " assignments end with it", lost->order_count);
+        add(text, ", %" PRIu32 " assignment%s with it", lost->order_count,
+            lost->order_count == 1 ? " ends" : "s end");
 }
 
 static void add_failures(struct text *text, const struct fact_failures *failures)
 {
     if (failures->work == 0)
-        add(text, "so far: %" PRIu64 " workers lost", failures->count);
+        add(text, "so far: %" PRIu64 " worker%s lost", failures->count, plural(failures->count));
     else
-        add(text, "so far: %" PRIu64 " failed attempts at %s, %" PRIu64 " of them for good",
-            failures->count, work_text(failures->work), failures->final_count);
+        add(text, "so far: %" PRIu64 " failed attempt%s at %s, %" PRIu64 " of them for good",
+            failures->count, plural(failures->count), work_text(failures->work),
+            failures->final_count);
     add_host(text, failures->host, failures->host_size);
     add(text, ": ");
-    add_cause(text, failures->cause, failures->detail);
+    if (failures->work == 0)
+        add(text, "%s", loss_text(failures->cause));
+    else
+        add_cause(text, failures->cause, failures->detail);
 }
 
 static void add_job_failed(struct text *text, const struct fact_job_failed *failed)
@@ -204,9 +250,9 @@ int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
         add_job_accepted(&text, &fact->as.job_accepted);
         break;
     case FACT_WORKER_JOINED:
-        add(&text, "worker %" PRIu32 " joined: %" PRIu32 " slots on node %" PRIu32,
+        add(&text, "worker %" PRIu32 " joined: %" PRIu32 " slot%s on node %" PRIu32,
             fact->as.worker_joined.worker, fact->as.worker_joined.slot_count,
-            fact->as.worker_joined.node);
+            plural(fact->as.worker_joined.slot_count), fact->as.worker_joined.node);
         break;
     case FACT_WORKER_LOST:
         add_worker_lost(&text, &fact->as.worker_lost);
@@ -231,15 +277,17 @@ int fact_describe(const struct fact *fact, char *text_start, size_t text_size)
         add_job_failed(&text, &fact->as.job_failed);
         break;
     case FACT_JOB_FINISHED:
-        add(&text, "job finished: %" PRIu64 " tasks failed",
-            fact->as.job_finished.failed_task_count);
+        add(&text, "job finished: %" PRIu64 " task%s failed",
+            fact->as.job_finished.failed_task_count,
+            plural(fact->as.job_finished.failed_task_count));
         break;
     case FACT_SNAPSHOT_END:
         add(&text, "end of snapshot");
         break;
     case FACT_NODE_BENCHED:
-        add(&text, "node %" PRIu32 " benched: %" PRIu32 " tasks failed there and passed elsewhere",
-            fact->as.node_benched.node, fact->as.node_benched.task_count);
+        add(&text, "node %" PRIu32 " benched: %" PRIu32 " task%s failed there and passed elsewhere",
+            fact->as.node_benched.node, fact->as.node_benched.task_count,
+            plural(fact->as.node_benched.task_count));
         break;
     case FACT_NODE_READMITTED:
         add(&text, "node %" PRIu32 " readmitted: %s", fact->as.node_readmitted.node,

@@ -44,9 +44,8 @@ struct worker {
     TAILQ_ENTRY(worker) of_state;
 };
 
-#define WORKER_NONE UINT32_MAX
-#define NODE_NONE   UINT32_MAX
-#define TASK_NONE   UINT32_MAX
+#define NODE_NONE UINT32_MAX
+#define TASK_NONE UINT32_MAX
 
 /* Work with a failed attempt that has not succeeded since: a single task (RUN), a subtree (MERGE),
  * the split or the finish. A task in trouble is not open: it is started again by itself. */

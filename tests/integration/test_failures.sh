@@ -137,7 +137,7 @@ check greedy_child_of_a_task_ends_by_memory \
     task_7_fails_alone eat-child 'eat in child' "$memory" --memory 64M
 check task_that_reports_failure_is_told_with_its_text \
     task_7_fails_alone told fail 'failed with number 42'
-check task_that_calls_exit_has_failed task_7_fails_alone exit 'exit 0' 'exited with status 0'
+check task_that_calls_exit_has_failed task_7_fails_alone exit 'exit 0' 'ended its process'
 for how in fail crash; do
     check "open_that_always_says_${how}_ends_the_run" open_that_always_fails_ends_the_run $how
 done

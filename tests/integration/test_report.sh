@@ -25,7 +25,7 @@ failures_are_grouped_by_cause_and_host()
     [ $status = 1 ] || { fail "exit status $status, not 1"; return 1; }
     says fail '^done +0 of 50 tasks' &&
         says fail '^failed +50 tasks for good: 0-49$' &&
-        says fail "^150 attempts failed on $(uname -n): the plug-in reported a failure; 50 of" &&
+        says fail "^150 attempts failed on $(uname -n): reported a failure; 50 of" &&
         says fail '^    task [0-9]+, attempt 1, worker [12]: failed with number 42$' &&
         says fail '^    and 147 more$' && says fail '`sheaf try --task 0`, with' &&
         [ "$(grep -c '^    task ' fail.report)" = 3 ]
@@ -81,7 +81,7 @@ lost_worker_is_counted_and_costs_no_attempt()
     wait $run || { fail "exit status $?"; cat lost.said; return 1; }
     "$sheaf" report "$dir" | tee lost.report
     says lost '^done +40 of 40 tasks$' &&
-        says lost "^1 worker was lost on $(uname -n): its worker was lost$" &&
+        says lost "^1 worker was lost on $(uname -n): nothing was heard of it any more$" &&
         says lost 'no task lost an attempt by it$' && says lost '^    worker 1$'
 }
 
