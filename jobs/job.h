@@ -62,6 +62,8 @@ struct job_resources {
 };
 
 enum { JOB_CORES_MAX = 4096, JOB_GPUS_MAX = 16 };
+/* A limit below what a process needs by itself is one whose unit was forgotten. */
+#define JOB_MEMORY_BYTES_MIN (UINT64_C(1) << 20)
 enum { JOB_NAME_BYTES_MAX = 100, JOB_FILE_BYTES_MAX = 64 << 20 };
 #define SPLIT_BLOCK_BYTES_DEFAULT ((uint64_t)1 << 20)
 #define SPLIT_BLOCK_BYTES_MAX     ((uint64_t)1 << 30)

@@ -150,11 +150,20 @@ static int read_timeout(struct job_reader *reader, yaml_node_t *value)
     return 0;
 }
 
+static const char memory_expected[] = "a size of 1M or more, such as 512M or 2G";
+
+/* 0 stands for what would be without it. */
+static bool read_memory_size(const char *text, uint64_t *size_bytes)
+{
+    return parse_size(text, size_bytes, NULL) == 0 &&
+           (*size_bytes == 0 || *size_bytes >= JOB_MEMORY_BYTES_MIN);
+}
+
 static int read_memory(struct job_reader *reader, yaml_node_t *value)
 {
     const char *text = job_yaml_text(value);
-    if (text == NULL || parse_size(text, &reader->job->limits.task_memory_bytes, NULL) != 0)
-        return job_reader_must_be(reader, value, "limits.memory", "a size such as 512M or 2G");
+    if (text == NULL || !read_memory_size(text, &reader->job->limits.task_memory_bytes))
+        return job_reader_must_be(reader, value, "limits.memory", memory_expected);
     return 0;
 }
 
@@ -258,8 +267,8 @@ static int read_gpus(struct job_reader *reader, yaml_node_t *value)
 static int read_reserved_memory(struct job_reader *reader, yaml_node_t *value)
 {
     const char *text = job_yaml_text(value);
-    if (text == NULL || parse_size(text, &reader->job->resources.memory_bytes, NULL) != 0)
-        return job_reader_must_be(reader, value, "resources.memory", "a size such as 512M or 2G");
+    if (text == NULL || !read_memory_size(text, &reader->job->resources.memory_bytes))
+        return job_reader_must_be(reader, value, "resources.memory", memory_expected);
     return 0;
 }
 

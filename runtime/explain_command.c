@@ -3,11 +3,11 @@
 
 #include "../jobs/command_record.h"
 #include "../jobs/task_list.h"
-#include "../scheduler/printable.h"
 #include "../scheduler/state.h"
 #include "failed_output.h"
 #include "graph_file.h"
 #include "journal.h"
+#include "print_foreign.h"
 #include "run_directory.h"
 #include "run_identity.h"
 #include "stage_list.h"
@@ -271,7 +271,7 @@ static void print_record(const struct command_record *record)
     if (localtime_r(&start, &parts) != NULL)
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
     fputs("command    ", stdout);
-    printable_print(stdout, record->command, record->command_bytes);
+    print_foreign(stdout, record->command, record->command_bytes);
     printf("\nattempt    %u, on %.*s, %s, for %" PRIu64 ".%03u s, %" PRIu64 " KiB of memory\n",
            record->attempt, (int)record->host_bytes, record->host, when,
            record->duration_us / 1000000, (unsigned)(record->duration_us / 1000 % 1000),

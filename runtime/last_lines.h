@@ -1,4 +1,4 @@
-/* last_lines.h - the last lines with words in them of what a program wrote: mostly why it failed. */
+/* last_lines.h - of what a program wrote, the last lines with words: mostly why it failed. */
 #ifndef SHEAF_LAST_LINES_H
 #define SHEAF_LAST_LINES_H
 

@@ -110,7 +110,7 @@ static void tell_attempt_failed(struct master *master, const struct fact_attempt
     char how[160];
     char attempts[160] = "";
     report_describe_work(failed->work, failed->range, what, sizeof what);
-    cause_describe(failed->cause, failed->detail, how, sizeof how);
+    report_describe_cause(failed->cause, failed->detail, how, sizeof how);
     if (failed->cause == CAUSE_STOPPED) /* it has used up no attempt */
         return;
     failure_log_add(master->failures, failed->range.first, failed->worker);

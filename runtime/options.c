@@ -5,6 +5,7 @@
 #include "../jobs/task_list.h"
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
+#include "placement.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -105,11 +106,11 @@ static const struct option_entry option_table[] = {
     OPTION(WORKERS, 'w', "workers", "N", "number of workers: N + 1 ranks", AT(ranks), 1,
            RANKS_MAX - 1),
     OPTION(COUNT_32, 's', "slots", "N", "tasks at a time in a worker (one a core)",
-           AT(slots_per_worker), 1, 65536),
+           AT(slots_per_worker), 1, PLACEMENT_SLOTS_MAX),
     OPTION(COUNT_32, 0, "cores", "N", "cores of a task (1)", AT(resources.cores), 1, JOB_CORES_MAX),
     OPTION(COUNT_32, 0, "gpus", "N", "GPUs of a task (0)", AT(resources.gpus), 1, JOB_GPUS_MAX),
     OPTION(SIZE, 0, "reserve", "SIZE", "memory that each slot of a host must find there",
-           AT(resources.memory_bytes), 1, BYTES_MAX),
+           AT(resources.memory_bytes), JOB_MEMORY_BYTES_MIN, BYTES_MAX),
     OPTION(TEXT, 0, "hostfile", "FILE", "hosts, as for mpirun", AT(hostfile), 0, 0),
     OPTION(TEXT, 'H', "host", "A,B,...", "hosts, as for mpirun", AT(host), 0, 0),
     OPTION(TEXT, 0, "mpirun", "PATH", "the mpirun to use (the first in $PATH)", AT(mpirun), 0, 0),
@@ -121,7 +122,7 @@ static const struct option_entry option_table[] = {
     OPTION(DURATION, 0, "timeout", "TIME", "longest time, such as 10s or 5min",
            AT(limits.task_timeout_ns), 1, TIME_MAX),
     OPTION(SIZE, 0, "memory", "SIZE", "most memory, such as 500M or 2G",
-           AT(limits.task_memory_bytes), 1, BYTES_MAX),
+           AT(limits.task_memory_bytes), JOB_MEMORY_BYTES_MIN, BYTES_MAX),
     OPTION(COUNT_32, 0, "attempts", "N", "attempts before it counts as failed (3)",
            AT(limits.attempts_max), 1, 1000000),
     OPTION(COUNT_32, 0, "max-crashes", "N", "likewise, attempts that crashed (3)",
@@ -261,6 +262,35 @@ static void add_word(struct run_options *options, const struct option_entry *ent
              value != NULL ? value : "");
 }
 
+static void format_value(const struct option_entry *entry, uint64_t value,
+                         char text[QUANTITY_TEXT_BYTES])
+{
+    if (entry->form == OPTION_DURATION)
+        snprintf(text, QUANTITY_TEXT_BYTES, "%" PRIu64 "d", value / (24 * 3600 * SHEAF_NS_PER_S));
+    else if (entry->form == OPTION_SIZE)
+        format_size(value, text);
+    else
+        snprintf(text, QUANTITY_TEXT_BYTES, "%" PRIu64, value);
+}
+
+static int out_of_range(const struct option_entry *entry, const char *text, uint64_t value,
+                        struct sheaf_error *error)
+{
+    char limit[QUANTITY_TEXT_BYTES];
+    bool is_low = value < entry->value_min;
+    format_value(entry, is_low ? entry->value_min : entry->value_max, limit);
+    if (is_low && entry->value_min == JOB_MEMORY_BYTES_MIN)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                               "--%s must be at least %s, and \"%.100s\" is %" PRIu64
+                               " bytes: give it a unit, such as 10M or 10G",
+                               entry->name, limit, text, value);
+    if (is_low)
+        return sheaf_error_set(error, SHEAF_ERROR_USAGE, "--%s must be above 0, found \"%.100s\"",
+                               entry->name, text);
+    return sheaf_error_set(error, SHEAF_ERROR_USAGE, "--%s must be at most %s, found \"%.100s\"",
+                           entry->name, limit, text);
+}
+
 static int parse_number(const struct option_entry *entry, const char *text, uint64_t *value,
                         struct sheaf_error *error)
 {
@@ -272,9 +302,7 @@ static int parse_number(const struct option_entry *entry, const char *text, uint
     if (code != 0)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE, "--%s: %s", entry->name, inner.text);
     if (parsed < entry->value_min || parsed > entry->value_max)
-        return sheaf_error_set(error, SHEAF_ERROR_USAGE, "--%s must be %s, found \"%.100s\"",
-                               entry->name, parsed < entry->value_min ? "above 0" : "much smaller",
-                               text);
+        return out_of_range(entry, text, parsed, error);
     *value = parsed;
     return 0;
 }

@@ -112,6 +112,14 @@ void report_close(struct report *report)
     free(report->groups);
 }
 
+void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size)
+{
+    cause_describe(cause, detail, text, text_size);
+    size_t length = strlen(text);
+    if (cause == CAUSE_SIGNAL && detail > 0)
+        snprintf(text + length, text_size - length, " (%s)", strsignal(detail));
+}
+
 void report_describe_work(enum work work, struct range range, char *text, size_t text_size)
 {
     if (work == WORK_RUN && range.count > 1)

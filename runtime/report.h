@@ -13,7 +13,7 @@
 struct report {
     const char *dir; /* borrowed */
     struct run_identity identity;
-    struct state *state;                 /* owned */
+    struct state *state; /* owned */
     enum status_state standing;
     struct task_counts tasks;
     const struct failure_group **groups; /* owned; the largest first */
@@ -36,6 +36,9 @@ size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTE
 
 /* "task 7", "merge of tasks 0 to 63", "split", "finish". */
 void report_describe_work(enum work work, struct range range, char *text, size_t text_size);
+
+/* "was killed by signal 11 (Segmentation fault)", or the cause's own words. */
+void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size);
 
 void report_print_text(const struct report *report, FILE *out);
 /* The report as an object for scripts; the caller owns it. */

@@ -59,7 +59,7 @@ static json_t *example_of(const struct failure_group *group, const struct failur
 static json_t *group_of(const struct failure_group *group)
 {
     char how[REPORT_TEXT_BYTES];
-    cause_describe(group->cause, group->detail, how, sizeof how);
+    report_describe_cause(group->cause, group->detail, how, sizeof how);
     json_t *json = json_object();
     json_object_set_new(json, "work",
                         json_string(group->work == 0 ? "worker" : work_text(group->work)));

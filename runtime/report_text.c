@@ -1,7 +1,7 @@
 /* report_text.c - a report for people. */
 #include "report.h"
 
-#include "../scheduler/printable.h"
+#include "print_foreign.h"
 #include "progress.h"
 
 #include <inttypes.h>
@@ -56,7 +56,7 @@ static void print_standing(const struct report *report, FILE *out)
     const struct fact_job_failed *failure = state_job_failure(report->state);
     const struct range_set *not_run = state_not_run(report->state);
     fputs("job        ", out);
-    printable_print(out, report->identity.job_name, strlen(report->identity.job_name));
+    print_foreign(out, report->identity.job_name, strlen(report->identity.job_name));
     fputc('\n', out);
     fprintf(out, "state      %s", status_state_word(report->standing));
     if (report->is_held)
@@ -66,7 +66,7 @@ static void print_standing(const struct report *report, FILE *out)
         char what[REPORT_TEXT_BYTES];
         char how[REPORT_TEXT_BYTES];
         report_describe_work(failure->work, failure->range, what, sizeof what);
-        cause_describe(failure->cause, failure->detail, how, sizeof how);
+        report_describe_cause(failure->cause, failure->detail, how, sizeof how);
         fprintf(out, ": %s %s", what, how);
     }
     fputs("\ndone       ", out);
@@ -99,13 +99,13 @@ static void print_host(const struct failure_group *group, FILE *out)
     else if (strcmp(group->host, FAILURE_OTHER_HOSTS) == 0)
         fputs("other hosts (too many to tell apart)", out);
     else
-        printable_print(out, group->host, strlen(group->host));
+        print_foreign(out, group->host, strlen(group->host));
 }
 
 static void print_heading(const struct failure_group *group, FILE *out)
 {
     char how[REPORT_TEXT_BYTES];
-    cause_describe(group->cause, group->detail, how, sizeof how);
+    report_describe_cause(group->cause, group->detail, how, sizeof how);
     if (group->work == 0) {
         print_number(out, group->count, "worker was lost", "workers were lost");
         print_host(group, out);
@@ -146,7 +146,7 @@ static void print_examples(const struct failure_group *group, FILE *out)
         report_describe_work(group->work, example->range, what, sizeof what);
         if (group->cause == CAUSE_NOT_RUN) {
             fprintf(out, "    %s: not run: task ", what);
-            printable_print(out, example->text, example->text_size);
+            print_foreign(out, example->text, example->text_size);
             fputs(" failed\n", out);
             shown_count += example->range.count;
             continue;
@@ -156,7 +156,7 @@ static void print_examples(const struct failure_group *group, FILE *out)
                 example->worker);
         if (example->text_size > 0)
             fputs(": ", out);
-        printable_print(out, example->text, example->text_size);
+        print_foreign(out, example->text, example->text_size);
         fputc('\n', out);
     }
     if (group->count > shown_count) {
@@ -176,7 +176,7 @@ static void print_log(const struct failure_group *group, FILE *out)
         const char *end = memchr(line, '\n', left);
         size_t size = end != NULL ? (size_t)(end - line) : left;
         fputs("      | ", out);
-        printable_print(out, line, size);
+        print_foreign(out, line, size);
         fputc('\n', out);
         size_t taken = end != NULL ? size + 1 : size;
         line += taken;

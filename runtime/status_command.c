@@ -2,8 +2,8 @@
 #include "status_command.h"
 
 #include "../scheduler/memory.h"
-#include "../scheduler/printable.h"
 #include "clock.h"
+#include "print_foreign.h"
 #include "progress.h"
 #include "run_directory.h"
 #include "run_identity.h"
@@ -68,7 +68,7 @@ print_line(const char *name, const char *format, ...)
     va_end(arguments);
     printf("%-10s ", name);
     if (length > 0)
-        printable_print(stdout, text, (size_t)length);
+        print_foreign(stdout, text, (size_t)length);
     putchar('\n');
     free(text);
 }

@@ -296,7 +296,7 @@ static inline bool cause_counts(enum cause cause)
 
 /* Borrow static strings. */
 const char *cause_text(enum cause cause);
-/* The same with the detail: "was killed by signal 11 (Segmentation fault)". */
+/* The same with the detail: "was killed by signal 11". */
 void cause_describe(enum cause cause, int32_t detail, char *text, size_t text_size);
 /* The same of a worker that was lost or left, for behind a colon. */
 const char *loss_text(enum cause cause);

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 const char *cause_text(enum cause cause)
 {
@@ -22,8 +21,7 @@ const char *cause_text(enum cause cause)
 void cause_describe(enum cause cause, int32_t detail, char *text, size_t text_size)
 {
     if (cause == CAUSE_SIGNAL && detail > 0)
-        snprintf(text, text_size, "was killed by signal %" PRId32 " (%s)", detail,
-                 strsignal(detail));
+        snprintf(text, text_size, "was killed by signal %" PRId32, detail);
     else if (cause == CAUSE_EXIT && detail > 0)
         snprintf(text, text_size, "exited with status %" PRId32, detail);
     else if (cause == CAUSE_EXIT && detail == 0)

@@ -3,9 +3,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
-
-enum { ESCAPE_BYTES = 4 };
 
 /* Bytes of the character of UTF-8 that `bytes` starts with, and its number; 0 when it is none. */
 static size_t decode(const unsigned char *bytes, size_t size, uint32_t *character)
@@ -35,18 +34,17 @@ static size_t harmless(const unsigned char *bytes, size_t size)
     return is_control ? 0 : count;
 }
 
-/* One character, into `text`; returns its size. *taken: how many of the bytes it stands for. */
-static size_t convert(const unsigned char *bytes, size_t size, char text[ESCAPE_BYTES + 1],
-                      size_t *taken)
+size_t printable_character(const char *bytes, size_t size, char text[PRINTABLE_BYTES],
+                           size_t *taken)
 {
     *taken = 1;
     if (bytes[0] == '\t') {
         text[0] = ' ';
         return 1;
     }
-    size_t count = harmless(bytes, size);
+    size_t count = harmless((const unsigned char *)bytes, size);
     if (count == 0)
-        return (size_t)snprintf(text, ESCAPE_BYTES + 1, "\\x%02X", bytes[0]);
+        return (size_t)snprintf(text, PRINTABLE_BYTES, "\\x%02X", (unsigned char)bytes[0]);
     memcpy(text, bytes, count);
     *taken = count;
     return count;
@@ -55,9 +53,9 @@ static size_t convert(const unsigned char *bytes, size_t size, char text[ESCAPE_
 size_t printable(const char *bytes, size_t size, char *text, size_t text_size)
 {
     size_t length = 0;
-    char character[ESCAPE_BYTES + 1];
+    char character[PRINTABLE_BYTES];
     for (size_t at = 0, taken; at < size; at += taken) {
-        size_t count = convert((const unsigned char *)bytes + at, size - at, character, &taken);
+        size_t count = printable_character(bytes + at, size - at, character, &taken);
         if (length + count + 1 > text_size)
             break;
         memcpy(text + length, character, count);
@@ -66,12 +64,4 @@ size_t printable(const char *bytes, size_t size, char *text, size_t text_size)
     if (text_size > 0)
         text[length] = '\0';
     return length;
-}
-
-void printable_print(FILE *out, const char *bytes, size_t size)
-{
-    char character[ESCAPE_BYTES + 1];
-    for (size_t at = 0, taken; at < size; at += taken)
-        fwrite(character, 1,
-               convert((const unsigned char *)bytes + at, size - at, character, &taken), out);
 }

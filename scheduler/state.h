@@ -61,8 +61,8 @@ struct trouble {
     RB_ENTRY(trouble) by_work;
 };
 
-/* Where the tasks of a job stand. Each is in exactly one of these: `total` is the sum of the others.
- * All zero while the tasks are not known. */
+/* Where the tasks of a job stand. Each is in exactly one of these, and `total` is their sum. All
+ * zero while the tasks are not known. */
 struct task_counts {
     uint64_t total;
     uint64_t done;    /* with a result */

@@ -42,8 +42,8 @@ write_status()
     cat >"$DIR/status.json" <<JSON
 {"state": "$1", "job": "primes", "output": "-", "host": "h", "process_id": 1, "workers": 2,
  "incarnation": $2, "tasks_total": 100, "tasks_done": 100, "tasks_failed": 0, "slots": 2,
- "tasks_not_run": 0, "tasks_running": 0, "tasks_waiting": 0, "tasks_open": 0, "tasks_per_ks": 0, "remaining_ms": 0, "elapsed_ms": 5, "written_unix_s": 1,
- "exit_status": $3}
+ "tasks_not_run": 0, "tasks_running": 0, "tasks_waiting": 0, "tasks_open": 0, "tasks_per_ks": 0,
+ "remaining_ms": 0, "elapsed_ms": 5, "written_unix_s": 1, "exit_status": $3}
 JSON
 }
 progress()

@@ -223,12 +223,16 @@ static const struct {
     {"limits: {timeout: 5m}",
      "limits.timeout must be a duration such as 500ms, 10s, 5min or 2h (0 for none), found "
      "\"5m\""},
-    {"limits: {memory: -1}", "limits.memory must be a size such as 512M or 2G, found \"-1\""},
+    {"limits: {memory: -1}",
+     "limits.memory must be a size of 1M or more, such as 512M or 2G, found \"-1\""},
+    {"limits: {memory: 10}",
+     "limits.memory must be a size of 1M or more, such as 512M or 2G, found \"10\""},
     {"limits: {attempts: 0}", "limits.attempts must be a count from 1 to 1000, found \"0\""},
     {"resources: {cores: 0}", "resources.cores must be a count from 1 to 4096, found \"0\""},
     {"resources: {gpus: 17}", "resources.gpus must be a count from 1 to 16, found \"17\""},
-    {"resources: {memory: much}", "resources.memory must be a size such as 512M or 2G, found "
-                                  "\"much\""},
+    {"resources: {memory: much}",
+     "resources.memory must be a size of 1M or more, such as 512M or 2G, found "
+     "\"much\""},
     {"limits: {crashes: x}", "limits.crashes must be a count from 1 to 1000, found \"x\""},
     {"ranges: {min: 0}", "ranges.min must be a count of tasks from 1 to 2^40, found \"0\""},
     {"ranges: {min: 5, max: 4}", "ranges.min is 5 and ranges.max is 4; min must not be larger"},

@@ -178,6 +178,12 @@ static void wrong_command_lines_are_refused(void **state)
     assert_refused(given_words("a.yaml", "--workers", "many", NULL), "many");
     assert_refused(given_words("a.yaml", "--timeout", "10 parsecs", NULL), "--timeout");
     assert_refused(given_words("a.yaml", "--slots", "1e9", NULL), "--slots");
+    assert_refused(given_words("a.yaml", "-s", "5000", NULL), "--slots must be at most 4096");
+    assert_refused(given_words("a.yaml", "--block", "2G", "--pipe", "-c", "x", NULL),
+                   "--block must be at most");
+    assert_refused(given_words("a.yaml", "--memory", "10", NULL), "such as 10M or 10G");
+    assert_refused(given_words("a.yaml", "--reserve", "10", NULL), "--reserve must be at least 1M");
+    assert_refused(given_words("a.yaml", "--timeout", "100000d", NULL), "at most 13343d");
 }
 
 static void help_needs_no_job(void **state)

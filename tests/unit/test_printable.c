@@ -1,6 +1,8 @@
 /* test_printable.c - what others wrote does no harm on a terminal, and stays readable. */
 #include "../../scheduler/printable.h"
 
+#include "../../runtime/print_foreign.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,7 +19,7 @@ static void assert_shown(const char *bytes, const char *expected)
     assert_int_equal(printable(bytes, strlen(bytes), text, sizeof text), strlen(expected));
     assert_string_equal(text, expected);
     FILE *out = open_memstream(&printed, &printed_size);
-    printable_print(out, bytes, strlen(bytes));
+    print_foreign(out, bytes, strlen(bytes));
     fclose(out);
     assert_string_equal(printed, expected);
     free(printed);
