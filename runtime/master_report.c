@@ -280,11 +280,14 @@ void master_tell_start(struct master *master, bool is_new)
         master_tell_presence(master->options, master_incarnation(master));
     const struct state *state = scheduler_state(master->scheduler);
     bool is_stage_done = master->stage.name != NULL && state_phase(state) == PHASE_PUBLISHING;
-    if (!is_new && state_job(state) != NULL && !is_stage_done)
-        master_tell(master, CONTROL_INFO, "continuing %s: %llu of %llu tasks are done",
-                    run_directory_path(master->directory),
-                    (unsigned long long)state_done(state)->task_count,
-                    (unsigned long long)state_job(state)->task_count);
+    if (is_new || state_job(state) == NULL || is_stage_done)
+        return;
+    const struct task_counts tasks = state_count_tasks(state);
+    char others[PROGRESS_OTHERS_BYTES];
+    progress_format_others(&tasks, others);
+    master_tell(master, CONTROL_INFO, "continuing %s: %llu of %llu task%s done%s",
+                run_directory_path(master->directory), (unsigned long long)tasks.done,
+                (unsigned long long)tasks.total, tasks.total == 1 ? " is" : "s are", others);
 }
 
 void master_tell_placement(struct master *master, uint32_t rank)

@@ -56,15 +56,15 @@ static void gather_failed(struct report *report)
         range_set_remove(&report->failed, range);
 }
 
-/* That it was stopped on request is in the status alone. */
-static bool was_stopped(const struct report *report)
+/* How a run ended that did not end the job is in the status alone. */
+static enum status_state state_of_last_run(const struct report *report)
 {
     struct status *status = memory_allocate_zeroed(1, sizeof *status);
-    bool is_stopped = status_read(report->dir, status, NULL) == 0 &&
-                      status->state == STATUS_STOPPED &&
-                      status->incarnation == state_incarnation(report->state);
+    bool has_ended = status_read(report->dir, status, NULL) == 0 && status->has_ended &&
+                     status->incarnation == state_incarnation(report->state);
+    enum status_state state = has_ended ? status->state : STATUS_INTERRUPTED;
     free(status);
-    return is_stopped;
+    return state;
 }
 
 static enum status_state judge_state(const struct report *report)
@@ -72,7 +72,7 @@ static enum status_state judge_state(const struct report *report)
     enum status_state state = status_state_of_job(report->state);
     if (report->is_held || status_state_is_end(state))
         return state;
-    return was_stopped(report) ? STATUS_STOPPED : STATUS_INTERRUPTED;
+    return state_of_last_run(report);
 }
 
 int report_read(const char *dir, struct report *report, struct sheaf_error *error)

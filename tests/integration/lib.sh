@@ -142,10 +142,11 @@ status_field()
     tr ',{}' '\n\n\n' <"$1/status.json" | sed -n "s/^ *\"$2\": *//p" | head -n 1 | grep . || echo 0
 }
 
-# tasks_done_are DIR COUNT: at least COUNT tasks are done.
+# tasks_done_are DIR COUNT: at least COUNT tasks have ended, well or badly.
 tasks_done_are()
 {
-    [ "$(status_field "$1" tasks_done)" -ge "$2" ]
+    [ $(($(status_field "$1" tasks_done) + $(status_field "$1" tasks_failed) + \
+        $(status_field "$1" tasks_not_run))) -ge "$2" ]
 }
 
 same_bytes()

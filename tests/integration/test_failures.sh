@@ -81,7 +81,7 @@ open_that_always_fails_ends_the_run()
     [ $status = 1 ] || { fail "exit status $status, not 1"; return 1; }
     grep -q "the run ends here, as .open. has failed on every worker" "$name.said" ||
         { fail "it does not say why"; return 1; }
-    [ "$(status_field "$work/$name" tasks_done)" = 0 ] || { fail "tasks have failed"; return 1; }
+    [ "$(status_field "$work/$name" tasks_failed)" = 0 ] || { fail "tasks failed"; return 1; }
     run_trouble "$name" nowhere none --force
     [ $status = 0 ] && [ "$(cat "$name.out")" = 0123456789 ] || fail "it does not go on"
 }
