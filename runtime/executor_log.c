@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096, HOST_BYTES = 256, LOG_MODE = 0600, DIRECTORY_MODE = 0700 };
+static const char left_out[] = "\n[...]\n";
+
 enum { STAT_BLOCK_BYTES = 512, KEPT_BYTES = EXECUTOR_LOG_BYTES_MAX / 2, HOLE_UNIT_BYTES = 1 << 20 };
 
 /* False when it does not fit. */
@@ -96,43 +98,95 @@ char *executor_log_path(const char *run_dir, long spawner, int64_t slot)
     return name_log(path, run_dir, spawner, slot) ? memory_copy(path, strlen(path) + 1) : NULL;
 }
 
-/* Keeps the last lines. A line of which the start was cut off counts, unless others follow. */
-static size_t keep_lines(char *text, size_t size, bool starts_within_line)
+static bool is_newline(char byte)
 {
-    while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\0'))
-        size--;
-    size_t first = size;
-    int lines = 0;
-    while (first > 0) {
-        if (text[first - 1] == '\n' && ++lines == EXECUTOR_LOG_LINES_MAX)
-            break;
-        first--;
-    }
-    const char *cut = first == 0 && starts_within_line ? memchr(text, '\n', size) : NULL;
-    if (cut != NULL)
-        first = (size_t)(cut - text) + 1;
-    memmove(text, text + first, size - first);
-    return size - first;
+    return byte == '\n' || byte == '\0';
 }
 
-size_t executor_log_read_tail(const char *path, struct executor_log_span span, char *text,
-                              size_t text_size)
+/* How many bytes at the front hold the first `lines` lines. */
+static size_t first_lines(const char *text, size_t size, int lines)
+{
+    size_t end = 0;
+    while (end < size && lines > 0)
+        lines -= text[end++] == '\n';
+    return end;
+}
+
+/* Where the last `lines` lines begin. */
+static size_t last_lines_at(const char *text, size_t size, int lines)
+{
+    size_t first = size;
+    while (first > 0 && (text[first - 1] != '\n' || --lines > 0))
+        first--;
+    return first;
+}
+
+static size_t trim(const char *text, size_t size)
+{
+    while (size > 0 && is_newline(text[size - 1]))
+        size--;
+    return size;
+}
+
+/* A part of the log, at most `room` bytes of it; returns how many. */
+static size_t read_part(int log, uint64_t first, uint64_t end, char *text, size_t room)
+{
+    size_t wanted = end > first ? (size_t)(end - first < room ? end - first : room) : 0;
+    ssize_t got = wanted > 0 ? pread(log, text, wanted, (off_t)first) : 0;
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* The beginning has the cause of what a tool for finding errors, a language's runtime or a trace
+ * tells, the end what came of it. */
+static size_t read_both_ends(int log, struct executor_log_span span, char *text, size_t room)
+{
+    size_t half = (room - strlen(left_out)) / 2;
+    size_t size = read_part(log, span.first_bytes, span.end_bytes, text, half);
+    size = trim(text, first_lines(text, size, EXECUTOR_LOG_LINES_MAX / 2));
+    memcpy(text + size, left_out, strlen(left_out));
+    size += strlen(left_out);
+    uint64_t first = span.end_bytes - span.first_bytes > half ? span.end_bytes - half : 0;
+    if (first < span.first_bytes + size - strlen(left_out))
+        first = span.first_bytes + size - strlen(left_out);
+    char *tail = text + size;
+    size_t tail_size = trim(tail, read_part(log, first, span.end_bytes, tail, half));
+    size_t start = last_lines_at(tail, tail_size, EXECUTOR_LOG_LINES_MAX / 2);
+    const char *cut = start == 0 ? memchr(tail, '\n', tail_size) : NULL;
+    if (cut != NULL) /* the first of them is not whole */
+        start = (size_t)(cut - tail) + 1;
+    memmove(tail, tail + start, tail_size - start);
+    return size + tail_size - start;
+}
+
+static size_t read_span(int log, struct executor_log_span span, char *text, size_t room)
+{
+    size_t size = read_part(log, span.first_bytes, span.end_bytes, text, room);
+    bool is_all = span.end_bytes - span.first_bytes <= room;
+    size = trim(text, size);
+    if (is_all && first_lines(text, size, EXECUTOR_LOG_LINES_MAX) == size)
+        return size;
+    return read_both_ends(log, span, text, room);
+}
+
+size_t executor_log_read(const char *path, struct executor_log_span span, char *text,
+                         size_t text_size)
 {
     int log = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
-    ssize_t size = 0;
-    uint64_t first = span.first_bytes;
-    if (log >= 0 && fstat(log, &status) == 0 && S_ISREG(status.st_mode)) {
-        uint64_t file_size = (uint64_t)status.st_size;
-        uint64_t end = span.end_bytes < file_size ? span.end_bytes : file_size;
-        if (first < end && end - first > text_size)
-            first = end - text_size;
-        if (first < end)
-            size = pread(log, text, (size_t)(end - first), (off_t)first);
+    const char *name = strrchr(path, '/');
+    size_t size = 0;
+    int length = snprintf(text, text_size, "logs/%s, from byte %llu:\n", name != NULL ? name + 1 : path,
+                          (unsigned long long)span.first_bytes);
+    bool has_room = length > 0 && (size_t)length < text_size / 2;
+    if (log >= 0 && has_room && fstat(log, &status) == 0 && S_ISREG(status.st_mode)) {
+        if (span.end_bytes > (uint64_t)status.st_size)
+            span.end_bytes = (uint64_t)status.st_size;
+        if (span.first_bytes < span.end_bytes)
+            size = read_span(log, span, text + length, text_size - (size_t)length);
     }
     if (log >= 0)
         close(log);
-    return size > 0 ? keep_lines(text, (size_t)size, first > span.first_bytes) : 0;
+    return size > 0 ? (size_t)length + size : 0;
 }
 
 void executor_log_drop_empty(const char *run_dir, long spawner, int64_t slot)

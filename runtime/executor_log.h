@@ -26,11 +26,12 @@ struct executor_log_span {
 
 enum { EXECUTOR_LOG_LINES_MAX = 10 };
 
-/* Reads the last lines of a stretch of the log that executor_log_open names so, at most
- * EXECUTOR_LOG_LINES_MAX of them and text_size bytes. Returns their size; 0 when there are none or
- * they cannot be read. The text is not NUL-terminated and ends without a newline. */
-size_t executor_log_read_tail(const char *path, struct executor_log_span span, char *text,
-                              size_t text_size);
+/* Reads a stretch of the log `path`: behind a line with its name, all lines of it, or, where they
+ * are more than EXECUTOR_LOG_LINES_MAX or do not fit, the first and the last ones, with "[...]"
+ * between them. Returns the size; 0 when there are none or they cannot be read. The text is not
+ * NUL-terminated and ends without a newline. */
+size_t executor_log_read(const char *path, struct executor_log_span span, char *text,
+                         size_t text_size);
 /* Returns the path of that log, which the caller owns; NULL when it would be too long. */
 char *executor_log_path(const char *run_dir, long spawner, int64_t slot);
 /* Removes it again if nothing was written. */

@@ -171,7 +171,7 @@ static void print_log(const struct failure_group *group, FILE *out)
     size_t left = group->log_size;
     if (left == 0)
         return;
-    fputs("    the executor's last lines, at the first of them that wrote any:\n", out);
+    fputs("    what the executor wrote, at the first of them that wrote any:\n", out);
     while (left > 0) {
         const char *end = memchr(line, '\n', left);
         size_t size = end != NULL ? (size_t)(end - line) : left;

@@ -41,8 +41,9 @@ crash_is_told_with_its_signal()
 last_lines_of_the_executor_are_shown()
 {
     run_all print 10 --param how='print and fail' --param task=3
-    says print '^      \| said on standard error$' &&
-        grep -q '"log": "said on standard error"' print.json
+    says print '^      \| logs/executor-.*-[01].log, from byte [0-9]+:$' &&
+        says print '^      \| said on standard error$' &&
+        grep -q '"log": "logs/executor-.*:.nsaid on standard error"' print.json
 }
 
 counts_outlive_a_restart()

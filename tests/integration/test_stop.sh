@@ -207,7 +207,7 @@ plugin_that_gives_up_uses_up_no_attempt()
     become_with_signals "$sheaf" run "$TEST_PLUGINS/patient.so" --tasks 4 -p then='give up' \
         --dir "$work/$name" --workers 2 --grace 100s --attempts 1 >$name.out 2>$name.said &
     started=$!
-    wait_for 60 grep -q '"tasks_in_flight": [1-9]' $name/status.json || return 1
+    wait_for 60 grep -q '"tasks_running": [1-9]' $name/status.json || return 1
     kill -INT "$started"
     ends_with 3 $name || return 1
     [ "$(status_field $name tasks_done)" = 0 ] || { fail "something is done"; return 1; }
