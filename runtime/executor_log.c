@@ -175,8 +175,8 @@ size_t executor_log_read(const char *path, struct executor_log_span span, char *
     struct stat status;
     const char *name = strrchr(path, '/');
     size_t size = 0;
-    int length = snprintf(text, text_size, "logs/%s, from byte %llu:\n", name != NULL ? name + 1 : path,
-                          (unsigned long long)span.first_bytes);
+    int length = snprintf(text, text_size, "logs/%s, from byte %llu:\n",
+                          name != NULL ? name + 1 : path, (unsigned long long)span.first_bytes);
     bool has_room = length > 0 && (size_t)length < text_size / 2;
     if (log >= 0 && has_room && fstat(log, &status) == 0 && S_ISREG(status.st_mode)) {
         if (span.end_bytes > (uint64_t)status.st_size)

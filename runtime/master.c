@@ -257,6 +257,7 @@ bool master_poll(struct master *master, uint64_t now_ns, bool no_message_is_wait
     if (master->is_over)
         return false;
     master->now_ns = now_ns;
+    master_count_slots(master);
     look_at_journal(master);
     if (no_message_is_waiting)
         master_presence_look(master);

@@ -9,6 +9,7 @@
 #include "message.h"
 #include "options.h"
 #include "plugin_probe.h"
+#include "run_summary.h"
 #include "transport.h"
 
 struct master;
@@ -73,6 +74,8 @@ bool master_ends_cleanly(const struct master *master);
 bool master_is_worth_restarting(const struct master *master);
 /* Tasks that have ended, well or badly. */
 uint64_t master_tasks_ended(const struct master *master);
+/* What this run has done for the job, or for the stage, so far. */
+struct run_summary master_summarize(const struct master *master);
 /* Somebody could run more than there is for him at present. */
 bool master_has_idle_slot(const struct master *master);
 /* Where the published output is when it belongs on standard output; NULL otherwise. */

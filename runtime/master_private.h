@@ -90,6 +90,8 @@ struct master {
     bool was_finished;      /* by one of these, as it is now to be */
     struct failure_log *failures;
     struct repetition repetition; /* of messages about failures */
+    struct run_summary summary;
+    uint64_t slots_counted_ns; /* when the time of slots was added to it last */
     bool is_over;
     bool anybody_was_lost;
     bool is_worth_restarting; /* other processes could go on where these cannot */
@@ -172,6 +174,8 @@ void master_tell_placement(struct master *master, uint32_t rank);
 /* Why a worker's host can hold no task. */
 void master_tell_shortage(struct master *master, uint32_t rank);
 void master_tell_status(struct master *master);
+/* Adds the time of slots since the last call to the summary. */
+void master_count_slots(struct master *master);
 /* Why the run ends before the job does, where that has to be said. */
 void master_tell_run_end(struct master *master, enum run_end end);
 void master_tell_end(struct master *master);

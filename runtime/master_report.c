@@ -220,7 +220,12 @@ void master_tell_fact(struct master *master, const struct fact *fact)
     case FACT_WORKER_LOST:
         tell_worker_lost(master, &fact->as.worker_lost);
         return;
+    case FACT_RESULT:
+        master->summary.busy_ns += fact->as.result.busy_ns;
+        return;
     case FACT_ATTEMPT_FAILED:
+        master->summary.retries +=
+            !fact->as.attempt_failed.is_final && cause_counts(fact->as.attempt_failed.cause);
         if (fact->as.attempt_failed.cause == CAUSE_NOT_RUN)
             tell_not_run(master, &fact->as.attempt_failed);
         else
@@ -238,7 +243,6 @@ void master_tell_fact(struct master *master, const struct fact *fact)
     case FACT_RUN_STARTED:
     case FACT_JOB_ACCEPTED:
     case FACT_ASSIGNED:
-    case FACT_RESULT:
     case FACT_RETURNED:
     case FACT_RESULT_LOST:
     case FACT_JOB_FINISHED:
@@ -405,19 +409,52 @@ static void tell_failed_tasks(struct master *master, const struct task_counts *t
     char not_run[PROGRESS_NUMBER_BYTES];
     char total[PROGRESS_TASKS_BYTES];
     bool is_one = tasks->not_run == 1;
+    bool is_command = master->job.command.is_there;
     progress_format_number(tasks->failed, failed);
     progress_format_number(tasks->not_run, not_run);
     progress_format_tasks(tasks->total, total);
     master_tell(
         master, CONTROL_ERROR,
-        "%s of %s failed%s%s%s (`sheaf report %s` says why, --retry-failed tries %s again); "
+        "%s of %s failed%s%s%s (`sheaf report %s` says why%s%s%s, --retry-failed tries %s again); "
         "the result without %s is in %s",
         failed, total, tasks->not_run > 0 ? ", and " : "", tasks->not_run > 0 ? not_run : "",
         tasks->not_run == 0 ? ""
         : is_one            ? " was not run"
                             : " were not run",
-        run_directory_path(master->directory), tasks->failed + tasks->not_run == 1 ? "it" : "them",
+        run_directory_path(master->directory),
+        is_command ? ", `sheaf output --failed --stderr " : "",
+        is_command ? run_directory_path(master->directory) : "",
+        is_command ? "` what they wrote" : "", tasks->failed + tasks->not_run == 1 ? "it" : "them",
         tasks->failed + tasks->not_run == 1 ? "it" : "them", master->output_path);
+}
+
+void master_count_slots(struct master *master)
+{
+    uint64_t slots = state_slot_count(scheduler_state(master->scheduler));
+    if (master->slots_counted_ns != 0)
+        master->summary.slot_ns += slots * (master->now_ns - master->slots_counted_ns);
+    master->slots_counted_ns = master->now_ns;
+}
+
+struct run_summary master_summarize(const struct master *master)
+{
+    const struct task_counts tasks = state_count_tasks(scheduler_state(master->scheduler));
+    struct run_summary summary = master->summary;
+    summary.tasks = tasks.total;
+    summary.tasks_before = master->done_at_start;
+    summary.elapsed_ns = master->now_ns - master->start_ns;
+    return summary;
+}
+
+static void tell_summary(struct master *master)
+{
+    char text[RUN_SUMMARY_TEXT_BYTES];
+    const struct run_summary summary = master_summarize(master);
+    run_summary_describe(&summary, text);
+    if (master->stage.name != NULL)
+        master_tell(master, CONTROL_INFO, "stage %s is done: %s", master->stage.name, text);
+    else
+        master_tell(master, CONTROL_INFO, "done: %s", text);
 }
 
 void master_tell_end(struct master *master)
@@ -427,6 +464,8 @@ void master_tell_end(struct master *master)
     const struct task_counts tasks = state_count_tasks(scheduler_state(master->scheduler));
     if (tasks.failed + tasks.not_run > 0 && master->output_path != NULL)
         tell_failed_tasks(master, &tasks);
+    if (master->status == 0)
+        tell_summary(master);
     if (master->stage.name != NULL)
         return; /* how the run ends is not for one stage to say */
     struct control_line line = {.kind = CONTROL_END};

@@ -41,6 +41,7 @@ struct stage_run {
     enum stage_state *states;
     struct byte_writer reads; /* of the stage under way */
     struct master_stage stage;
+    struct run_summary summary; /* of the stages so far */
     size_t current;
     uint64_t contact_ns;
     bool must_end; /* a stage has ended in a way that ends the run */
@@ -278,9 +279,7 @@ static void note_end(struct stage_run *run, int status)
 {
     run->states[run->current] = status == 0 ? STAGE_DONE : STAGE_FAILED;
     const char *name = run->job.plan->stages[run->current].name;
-    if (status == 0)
-        tell(run, CONTROL_INFO, "stage %s is done", name);
-    else if (status == EXIT_FAILED)
+    if (status == EXIT_FAILED)
         tell(run, CONTROL_ERROR, "stage %s has failed (`sheaf report --stage %s %s` says why)",
              name, name, run->stage.run_dir);
     run->current = run->job.plan->count;
@@ -335,6 +334,8 @@ static void end_master(struct stage_run *run, struct master **master, int code)
     run->stage.tasks_done_before += master_tasks_ended(*master);
     if (status == 0)
         keep_outputs(run, *master);
+    const struct run_summary summary = master_summarize(*master);
+    run_summary_add(&run->summary, &summary);
     master_destroy(*master);
     *master = NULL;
     if (status == 0 || status == EXIT_FAILED) {
@@ -439,6 +440,14 @@ static void write_status(const struct stage_run *run)
     free(status);
 }
 
+static void tell_summary(struct stage_run *run)
+{
+    char text[RUN_SUMMARY_TEXT_BYTES];
+    run->summary.elapsed_ns = clock_monotonic_ns() - run->stage.start_ns;
+    run_summary_describe(&run->summary, text);
+    tell(run, CONTROL_INFO, "done: %s", text);
+}
+
 int stage_run_finish(struct stage_run *run, struct master **master, int code)
 {
     end_master(run, master, code);
@@ -447,6 +456,8 @@ int stage_run_finish(struct stage_run *run, struct master **master, int code)
     if (code < 0 && !run->must_end)
         run->status = sheaf_error_exit_status(code);
     write_status(run);
+    if (run->status == 0)
+        tell_summary(run);
     if (!run->options->is_under_launcher && (run->status == 3 || run->status == 4))
         tell(run, CONTROL_WARNING, "the job is not finished; repeat the command to continue");
     struct control_line line = {.kind = CONTROL_END};
