@@ -40,6 +40,16 @@ void report_describe_work(enum work work, struct range range, char *text, size_t
 /* "was killed by signal 11 (Segmentation fault)", or the cause's own words. */
 void report_describe_cause(enum cause cause, int32_t detail, char *text, size_t text_size);
 
+struct report_tasks_form {
+    FILE *out;
+    const char *stage; /* NULL: the job is one */
+    bool is_json;      /* an object a line */
+};
+
+/* The tasks that failed for good or were not run, in their order: however many they are, none is
+ * held in memory. */
+void report_print_tasks(const struct report *report, const struct report_tasks_form *form);
+
 void report_print_text(const struct report *report, FILE *out);
 /* The report as an object for scripts; the caller owns it. */
 struct json_t *report_to_json(const struct report *report);

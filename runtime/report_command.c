@@ -15,9 +15,10 @@ static int fail(const struct sheaf_error *error)
     return error->code == SHEAF_ERROR_NOT_FOUND ? EXIT_USAGE : sheaf_error_exit_status(error->code);
 }
 
-static const char help[] = "Usage: sheaf report [--json] [--stage NAME] DIR\n\n"
+static const char help[] = "Usage: sheaf report [--json] [--tasks] [--stage NAME] DIR\n\n"
                            "Says what failed in the run in DIR, why, and what to do about it.\n\n"
                            "  --json         one object, for scripts\n"
+                           "  --tasks        all tasks that failed for good or were not run\n"
                            "  --stage NAME   only this stage of a job in stages\n";
 
 static int usage(void)
@@ -30,6 +31,7 @@ struct report_request {
     const char *dir;
     const char *stage; /* the only one to report on, or NULL */
     bool is_json;
+    bool lists_tasks;
     json_t *reports; /* so far: printed when all are there */
 };
 
@@ -41,7 +43,10 @@ static int take(void *context, const char *dir, const char *stage, struct sheaf_
     if (code != 0)
         return code;
     report.is_stage = stage != NULL;
-    if (request->is_json) {
+    if (request->lists_tasks) {
+        const struct report_tasks_form form = {stdout, stage, request->is_json};
+        report_print_tasks(&report, &form);
+    } else if (request->is_json) {
         json_t *json = report_to_json(&report);
         if (stage != NULL)
             json_object_set_new(json, "stage", json_string(stage));
@@ -114,6 +119,8 @@ int report_command(int argc, char **argv)
             return fputs(help, stdout) < 0;
         if (strcmp(argv[i], "--json") == 0)
             request.is_json = true;
+        else if (strcmp(argv[i], "--tasks") == 0)
+            request.lists_tasks = true;
         else if (strcmp(argv[i], "--stage") == 0 && i + 1 < argc)
             request.stage = argv[++i];
         else if (argv[i][0] == '-' || argv[i][0] == '\0' || request.dir != NULL)
@@ -124,9 +131,9 @@ int report_command(int argc, char **argv)
     if (request.dir == NULL)
         return usage();
     struct sheaf_error error;
-    request.reports = request.is_json ? json_array() : NULL;
+    request.reports = request.is_json && !request.lists_tasks ? json_array() : NULL;
     int code = stage_list_visit(request.dir, request.stage, take, &request, &error);
-    if (code == 0 && request.is_json)
+    if (code == 0 && request.reports != NULL)
         code = print_json(&request, &error);
     else
         json_decref(request.reports);

@@ -147,7 +147,60 @@ END
     ! grep -E 'wait status|cc -shared' aborts.said needs.said lacks.said
 }
 
+all_failed_tasks_can_be_listed()
+{
+    printf '%s\n' 1:failed 2:failed 3:failed 4:failed >expected
+    "$sheaf" report --tasks ends | tr '\t' : >listed && same_bytes expected listed &&
+        [ "$("$sheaf" report --tasks --json ends | tail -n 1)" = '{"task": 4, "state": "failed"}' ]
+}
+
+output_of_what_failed_is_printed()
+{
+    says ends.said '.sheaf output --failed --stderr [^ ]*ends. what they wrote' &&
+        [ "$("$sheaf" output --failed --stderr ends | tr '\n' :)" = why:----: ]
+}
+
+log_of_an_executor_keeps_its_first_and_last_lines()
+{
+    compiled talks <<'END' || return 1
+#include <sheaf.h>
+#include <stdio.h>
+#include <stdlib.h>
+static int run(struct sheaf_context *context, const struct sheaf_task *task)
+{
+    (void)context;
+    fprintf(stderr, "ERROR: the cause, in task %d\n", (int)task->index);
+    for (int i = 0; i < 200; i++)
+        fprintf(stderr, "    frame %d of a long trace, which nobody needs\n", i);
+    fprintf(stderr, "ABORTING\n");
+    abort();
+}
+SHEAF_PLUGIN(.run = run)
+END
+    timeout 120 "$sheaf" run -q ./talks.so --tasks 1 --attempts 1 --workers 1 \
+        --dir "$work/talks" >/dev/null 2>talks.said
+    "$sheaf" report talks >talks.report
+    says talks.report '\| logs/executor-.*.log, from byte [0-9]+:$' \
+        '\| ERROR: the cause, in task 0' '\| \[\.\.\.\]$' '\| ABORTING$' &&
+        [ -e talks/logs/executor-*.log ]
+}
+
+success_ends_with_what_was_done()
+{
+    printf '%s\n' 'sleep 0.2' 'test -e tried || { touch tried; exit 1; }' true >good.txt
+    timeout 120 "$sheaf" run --workers 1 --dir "$work/good" good.txt >/dev/null 2>good.said &&
+        says good.said '^sheaf: done: 3 tasks in .* s; 1 attempt was repeated; slots were busy' ||
+        return 1
+    timeout 120 "$sheaf" run --workers 1 --dir "$work/good" good.txt >/dev/null 2>again.said &&
+        says again.said '^sheaf: done: 3 tasks, all of them done before, in .* s; no attempts'
+}
+
 run_of_all_ends
+check all_failed_tasks_can_be_listed all_failed_tasks_can_be_listed
+check output_of_what_failed_is_printed output_of_what_failed_is_printed
+check log_of_an_executor_keeps_its_first_and_last_lines \
+    log_of_an_executor_keeps_its_first_and_last_lines
+check success_ends_with_what_was_done success_ends_with_what_was_done
 check counts_are_the_same_everywhere counts_are_the_same_everywhere
 check failure_is_told_with_its_words_and_limits failure_is_told_with_its_words_and_limits
 check joblog_and_messages_agree joblog_and_messages_agree
