@@ -138,7 +138,11 @@ stages:
     split: {product: {x: [a, b]}}
 END
     printed_is 'a\nb\n' || return 1
-    [ "$(cat sum-a.txt sum-b.txt)" = "$(printf '250000\n250000')" ] || fail "sum-a.txt is wrong"
+    [ "$(cat sum-a.txt sum-b.txt)" = "$(printf '250000\n250000')" ] ||
+        fail "sum-a.txt is wrong" || return 1
+    grep -q '^sheaf: stage file is done: 2 tasks in .*; slots were busy' said &&
+        grep -q '^sheaf: done: [0-9]* tasks in .*; no attempts were repeated; slots were' said ||
+        { cat said; fail "no line tells what was done"; }
 }
 
 what_is_for_one_list_of_tasks_is_refused()
