@@ -270,8 +270,7 @@ static void read_log(struct slot_set *set, uint64_t now_ns, struct slot_event *e
         return;
     char *path = executor_log_path(set->run_dir, spawner_process(set->group.spawner), event->slot);
     if (path != NULL)
-        event->log_size =
-            (uint32_t)executor_log_read(path, span, event->log, sizeof event->log);
+        event->log_size = (uint32_t)executor_log_read(path, span, event->log, sizeof event->log);
     free(path);
 }
 
