@@ -140,20 +140,20 @@ static void tell_worker_lost(struct master *master, const struct fact_worker_los
         return;
     if (master->members[lost->worker].has_ended)
         tell_counted(master, CONTROL_WARNING,
-                    "worker %u (%s) is lost: its process has ended; its tasks run elsewhere",
-                    lost->worker, host);
+                     "worker %u (%s) is lost: its process has ended; its tasks run elsewhere",
+                     lost->worker, host);
     else if (lost->cause == CAUSE_NODE_LOST)
         tell_counted(master, CONTROL_WARNING,
-                    "worker %u is lost, and with it all others on %s: nothing was heard of the "
-                    "node for %llu ms; its tasks run elsewhere",
-                    lost->worker, host,
-                    (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
+                     "worker %u is lost, and with it all others on %s: nothing was heard of the "
+                     "node for %llu ms; its tasks run elsewhere",
+                     lost->worker, host,
+                     (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
     else if (lost->cause == CAUSE_WORKER_LOST) /* others have said goodbye */
         tell_counted(master, CONTROL_WARNING,
-                    "worker %u (%s) is lost: nothing was heard of it for %llu ms; its tasks run "
-                    "elsewhere",
-                    lost->worker, host,
-                    (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
+                     "worker %u (%s) is lost: nothing was heard of it for %llu ms; its tasks run "
+                     "elsewhere",
+                     lost->worker, host,
+                     (unsigned long long)(master->options->lost_after_ns / SHEAF_NS_PER_MS));
 }
 
 void master_tell_goodbye(struct master *master, uint32_t rank, const struct message *goodbye)
