@@ -248,7 +248,7 @@ END
         grep -q 'not run, as a stage before has failed: after_bad, last' said ||
         { cat said; fail "is not said"; return 1; }
     "$sheaf" status "$dir" >shown
-    grep -q 'stage *bad: failed, 1 of 1 tasks done, 1 of them failed' shown &&
+    grep -q 'stage *bad: failed, 0 of 1 task done, 1 failed' shown &&
         grep -q 'stage *last: did not run' shown && grep -q 'stage *good: finished' shown ||
         { cat shown; fail "the status does not tell"; return 1; }
     "$sheaf" report --stage bad "$dir" | grep -q 'exit' || fail "the report does not tell why"
