@@ -65,7 +65,7 @@ failed_tasks_are_tried_again_on_request()
     rm -f mended
     printf '%s\n' 'echo 0' 'echo x >>tried; test -e mended && echo 1' 'echo 2' >tasks.txt
     run --attempts 2 tasks.txt
-    status_is 1 && says '--retry-failed tries them again' || return 1
+    status_is 1 && says '--retry-failed tries it again' || return 1
     run --attempts 2 tasks.txt
     status_is 1 && says '1 of 3 tasks failed' || return 1
     [ "$(wc -l <tried)" = 2 ] || fail "tried without a request" || return 1

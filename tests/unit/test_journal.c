@@ -507,8 +507,9 @@ static void verify_and_dump_tell_what_is_there(void **state)
     size_t line_count = 0;
     for (const char *line = text; (line = strchr(line, '\n')) != NULL; line++)
         line_count++;
-    assert_int_equal(line_count, 3 + MODEL_SLOTS + 10);
-    assert_memory_equal(text, "100 ", 4);
+    assert_int_equal(line_count, 1 + 3 + MODEL_SLOTS + 10);
+    assert_memory_equal(text, "# ", 2);
+    assert_memory_equal(strchr(text, '\n') + 1, "100 ", 4);
     free(text);
     fixture_close(&fixture);
 }

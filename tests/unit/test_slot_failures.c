@@ -103,7 +103,7 @@ static void a_task_that_hangs_meets_its_time_limit(void **state)
     const struct slot_event *event = when_troubled_range_runs(fixture);
     check_failure(event, 7, 1, CAUSE_TIMEOUT);
     assert_true(event->is_crash);
-    check_text(event, "0.2 s");
+    check_text(event, "200ms (--timeout)");
     check_slot_works(fixture);
     fixture_end(fixture);
 }
@@ -116,7 +116,7 @@ static void a_task_that_eats_memory_meets_its_limit(void **state)
     const struct slot_event *event = when_troubled_range_runs(fixture);
     check_failure(event, 7, 1, CAUSE_MEMORY);
     assert_true(event->is_crash);
-    check_text(event, "64 MiB");
+    check_text(event, "64M (--memory)");
     check_slot_works(fixture);
     fixture_end(fixture);
 }
@@ -412,8 +412,8 @@ static void prepare_is_limited_and_watched(void **state)
     check_prepare_fails("missing parameter", CAUSE_PLUGIN, "`absent`");
     check_prepare_fails("crash", CAUSE_SIGNAL, "prepare: killed by SIGSEGV");
     check_prepare_fails("exit 0", CAUSE_EXIT, "status 0");
-    check_prepare_fails("hang", CAUSE_TIMEOUT, "0.2 s");
-    check_prepare_fails("eat", CAUSE_MEMORY, "64 MiB");
+    check_prepare_fails("hang", CAUSE_TIMEOUT, "200ms (--timeout)");
+    check_prepare_fails("eat", CAUSE_MEMORY, "64M (--memory)");
 }
 
 static void a_bad_plugin_fails_to_prepare(void **state)
