@@ -3,6 +3,7 @@
 
 #include "../jobs/plugin.h"
 #include "clock.h"
+#include "process_end.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,7 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PROBE_TIMEOUT_MS = 30 * 1000 };
+enum {
+    PROBE_TIMEOUT_MS = 30 * 1000,
+    PROBE_TRIES = 3, /* of what somebody kills */
+};
 
 /* What the child writes into the pipe, in one write. */
 struct probe_answer {
@@ -85,7 +89,9 @@ static int say_how_it_ended(const char *path, enum answer_end end, int status,
                            path, WEXITSTATUS(status), advice);
 }
 
-int plugin_probe(const char *path, struct plugin_hooks *hooks, struct sheaf_error *error)
+/* *is_killed: not the plug-in ended its process. */
+static int probe_once(const char *path, struct plugin_hooks *hooks, bool *is_killed,
+                      struct sheaf_error *error)
 {
     int descriptors[2];
     if (pipe(descriptors) != 0)
@@ -107,6 +113,7 @@ int plugin_probe(const char *path, struct plugin_hooks *hooks, struct sheaf_erro
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
+    *is_killed = end == ANSWER_NONE && process_end_is_foreign(status);
     if (end != ANSWER_WHOLE)
         return say_how_it_ended(path, end, status, error);
     if (answer.code < 0) {
@@ -116,4 +123,15 @@ int plugin_probe(const char *path, struct plugin_hooks *hooks, struct sheaf_erro
     }
     *hooks = answer.hooks;
     return 0;
+}
+
+int plugin_probe(const char *path, struct plugin_hooks *hooks, struct sheaf_error *error)
+{
+    bool is_killed = false;
+    int code = probe_once(path, hooks, &is_killed, error);
+    for (int tries = 1; is_killed && tries < PROBE_TRIES; tries++) {
+        is_killed = false;
+        code = probe_once(path, hooks, &is_killed, error);
+    }
+    return code;
 }

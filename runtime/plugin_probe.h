@@ -13,7 +13,8 @@ struct plugin_hooks {
 };
 
 /* Loads the plug-in in a child process, with a deadline of 30 s. Errors are plugin_load's, or say
- * how loading it ended the child. Call it before MPI starts: it forks. */
+ * how loading it ended the child; one that somebody has killed is made again, twice. Call it before
+ * MPI starts: it forks. */
 int plugin_probe(const char *path, struct plugin_hooks *hooks, struct sheaf_error *error);
 
 #endif

@@ -40,20 +40,6 @@ void slot_failure_of_status(struct slot_event *event, const char *prefix, int st
         snprintf(event->text, sizeof event->text, "a plug-in returns, it does not exit");
 }
 
-bool slot_failure_is_foreign(int status)
-{
-    static const int own[] = {SIGABRT, SIGBUS, SIGFPE,  SIGILL,  SIGPIPE,
-                              SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ};
-    if (status == -1)
-        return true;
-    if (!WIFSIGNALED(status))
-        return false;
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (own[i] == WTERMSIG(status))
-            return false;
-    return true;
-}
-
 void slot_failure_of_kill(struct slot_event *event, const char *prefix, enum cause cause,
                           struct slot_failure_limits limits)
 {

@@ -7,8 +7,6 @@
 /* Fills cause, detail and text from a status of waitpid (-1: not known). The text starts with
  * `prefix`. */
 void slot_failure_of_status(struct slot_event *event, const char *prefix, int status);
-/* The process was ended by a signal that somebody has sent; or nobody knows how. */
-bool slot_failure_is_foreign(int status);
 /* Like slot_failure_of_status, for a process that we have killed because of `cause`. */
 struct slot_failure_limits {
     uint64_t timeout_ns;

@@ -4,6 +4,7 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "command_plugin.h"
+#include "process_end.h"
 #include "process_memory.h"
 #include "slot.h"
 #include "slot_failure.h"
@@ -231,7 +232,7 @@ static void fill_failure(const struct slot_set *set, int status, struct slot_eve
             (struct slot_failure_limits){set->group.task_timeout_ns, set->group.memory_bytes});
     } else {
         event->is_crash = true;
-        event->is_foreign = slot_failure_is_foreign(status);
+        event->is_foreign = process_end_is_foreign(status);
         slot_failure_of_status(event, prefix, status);
     }
 }

@@ -104,6 +104,50 @@ check many_workers_are_not_refused many_workers_are_not_refused
 check too_few_open_files_are_told is_refused_with_few_files 32
 check master_that_dies_while_mpi_starts_is_noticed death_is_noticed 0
 check worker_that_dies_while_mpi_starts_is_noticed death_is_noticed 1
+# given_plugin SIGNAL: one that sends itself the signal when it is loaded for the first time.
+given_plugin()
+{
+    cat >struck.c <<END
+#include <sheaf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+
+__attribute__((constructor)) static void begin(void)
+{
+    if (open("$work/loaded", O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0)
+        raise($1);
+}
+
+static int run(struct sheaf_context *context, const struct sheaf_task *task)
+{
+    return sheaf_emit_text(context, "%" PRIu64 " ", task->index);
+}
+
+SHEAF_PLUGIN(.run = run)
+END
+    rm -f loaded
+    ${CC:-cc} -shared -fPIC -I"$abs_top_srcdir/jobs" -o struck.so struck.c
+}
+
+loading_that_somebody_kills_is_made_again()
+{
+    given_plugin SIGKILL
+    "$sheaf" run --quiet ./struck.so --tasks 10 --dir "$work/killed" >printed 2>said ||
+        { cat said; fail "exit status $?"; return 1; }
+    [ -e loaded ] && same_bytes expected printed && [ ! -s said ]
+}
+
+loading_that_crashes_is_not_made_again()
+{
+    given_plugin SIGSEGV
+    "$sheaf" run --quiet ./struck.so --tasks 10 --dir "$work/crashed" >printed 2>said
+    [ $? = 2 ] && grep -q 'struck.so was killed by signal 11' said ||
+        { cat said; fail "it is not said"; }
+}
+
 check deaths_of_all_workers_are_noticed deaths_of_all_workers_are_noticed
 check worker_that_cannot_work_says_why worker_that_cannot_work_says_why
+check loading_that_somebody_kills_is_made_again loading_that_somebody_kills_is_made_again
+check loading_that_crashes_is_not_made_again loading_that_crashes_is_not_made_again
 finish
