@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIELD_BYTES = 96, JOB_BYTES_SHOWN = 50 };
+enum { FIELD_BYTES = 144, JOB_BYTES_SHOWN = 50 };
 
 /* In the order in which they appear. */
 enum field {

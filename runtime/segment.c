@@ -155,15 +155,18 @@ bool block_is_intact(const struct block_header *header, const unsigned char *sto
     return header->stored_crc == block_crc(stored, header->stored_bytes);
 }
 
-/* Only what makes tasks done counts: losing an assignment, or the output of finish, costs none. */
+/* Only what makes tasks done counts: losing an assignment, or the output of finish, costs none. A
+ * task that has failed for good takes the results of others with it when it is opened again: those
+ * that were merged without it. */
 void block_header_add_fact(struct block_header *header, const struct fact *fact)
 {
+    bool is_failure = fact->kind == FACT_ATTEMPT_FAILED && fact->as.attempt_failed.is_final;
     if (fact->kind == FACT_JOB_ACCEPTED || fact->kind == FACT_RESULT_LOST ||
-        fact->kind == FACT_FAILED_REOPENED)
+        fact->kind == FACT_FAILED_REOPENED || is_failure)
         header->flags |= BLOCK_REVISES;
     bool counts = (fact->kind == FACT_RESULT &&
                    (fact->as.result.work == WORK_RUN || fact->as.result.work == WORK_MERGE)) ||
-                  (fact->kind == FACT_ATTEMPT_FAILED && fact->as.attempt_failed.is_final);
+                  is_failure;
     struct range added = counts ? fact_range(fact) : (struct range){0, 0};
     if (range_is_empty(added))
         return;

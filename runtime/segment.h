@@ -34,7 +34,8 @@ enum block_flag {
     BLOCK_SNAPSHOT = 2,
     BLOCK_CARRIER = 4,
     BLOCK_MAP = 8,      /* of a snapshot: where live payloads lie, and nothing else */
-    BLOCK_REVISES = 16, /* has facts that take back what earlier ones said of tasks */
+    BLOCK_REVISES = 16, /* has facts that take back what earlier ones said of tasks, or that later
+                           ones may use to do so */
 };
 
 /* Kinds of records that are not facts. */
