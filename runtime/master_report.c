@@ -79,7 +79,7 @@ tell_counted(struct master *master, enum control_level level, const char *format
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     master->repetition.told_max = FAILURES_TOLD_MAX;
-    if (repetition_add(&master->repetition, level, text, &is_last))
+    if (repetition_add(&master->repetition, (int)level, text, &is_last))
         master_tell(master, level, "%s%s", text,
                     is_last ? " (what is like it is counted from here on)" : "");
 }

@@ -396,7 +396,7 @@ int rank_main(const struct run_options *options)
     struct rank rank = {.options = options, .parent = getppid()};
     struct sheaf_error error = {0};
     struct sheaf_error worker_error;
-    char failure[SHEAF_ERROR_TEXT_BYTES + STATUS_HOST_BYTES] = "";
+    char failure[SHEAF_ERROR_TEXT_BYTES + STATUS_HOST_BYTES + sizeof "on : "] = "";
     struct sheaf_error mpi_error;
     struct master_job job = {0};
     pid_t witness = options->is_under_launcher ? rank_witness_start(environment.rank) : 0;
