@@ -161,8 +161,7 @@ uint64_t process_memory_limit(uint64_t wanted_bytes)
     return wanted_bytes > 0 ? wanted_bytes : node_memory_bytes() / 100 * MEMORY_PERCENT_DEFAULT;
 }
 
-/* A limit file holds a number of bytes, or "max". */
-static uint64_t read_limit(const char *path)
+uint64_t process_limit_read(const char *path)
 {
     uint64_t limit = UINT64_MAX;
     FILE *file = fopen(path, "re");
@@ -181,7 +180,7 @@ static uint64_t smallest_limit(const char *root, const char *file_name, char *gr
     for (;;) {
         char path[PATH_BYTES];
         snprintf(path, sizeof path, "%s%s/%s", root, group, file_name);
-        uint64_t limit = read_limit(path);
+        uint64_t limit = process_limit_read(path);
         if (limit < smallest)
             smallest = limit;
         char *slash = strrchr(group, '/');

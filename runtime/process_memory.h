@@ -27,4 +27,8 @@ uint64_t process_memory_limit(uint64_t wanted_bytes);
 /* The node's memory, or less where the control group of this process allows less. */
 uint64_t node_memory_bytes(void);
 
+/* What a file of the kernel's or of a control group limits something to: it holds a number, or
+ * "max". UINT64_MAX when it does not limit it, or is not there. */
+uint64_t process_limit_read(const char *path);
+
 #endif

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -46,19 +45,6 @@ static int check_files(uint64_t needed, const char *who, struct sheaf_error *err
                            limit.rlim_max < needed ? " (the administrator must allow it)" : "");
 }
 
-/* The kernel's, of all users. */
-static uint64_t read_process_limit(void)
-{
-    uint64_t limit = UINT64_MAX;
-    FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
-    if (file == NULL)
-        return limit;
-    if (fscanf(file, "%" SCNu64, &limit) != 1)
-        limit = UINT64_MAX;
-    fclose(file);
-    return limit;
-}
-
 static int check_processes(uint64_t needed, struct sheaf_error *error)
 {
     struct rlimit limit;
@@ -69,7 +55,7 @@ static int check_processes(uint64_t needed, struct sheaf_error *error)
                                " processes, and the limit is %" PRIu64
                                ": raise it with `ulimit -u %" PRIu64 "`, or take fewer",
                                needed, (uint64_t)limit.rlim_cur, needed);
-    if (read_process_limit() < needed)
+    if (process_limit_read("/proc/sys/kernel/pid_max") < needed) /* of all users */
         return sheaf_error_set(error, SHEAF_ERROR_LIMIT,
                                "so many workers and slots need %" PRIu64
                                " processes, more than /proc/sys/kernel/pid_max: take fewer",
