@@ -77,7 +77,8 @@ static void choose_agent(struct agent *agent, const struct host_probe_options *o
     snprintf(agent->connect_timeout, sizeof agent->connect_timeout, "ConnectTimeout=%" PRIu64,
              options->timeout_ns / SHEAF_NS_PER_S > 1 ? options->timeout_ns / SHEAF_NS_PER_S - 1
                                                       : 1);
-    const char *const ssh[] = {"-x", "-o", "BatchMode=yes", "-o", agent->connect_timeout, NULL};
+    const char *const ssh[] = {"-x", "-o", "BatchMode=yes", "-o", agent->connect_timeout,
+                               "--", NULL};
     if (strcmp(slash != NULL ? slash + 1 : agent->words[0], "ssh") == 0)
         add_words(agent, ssh);
 }

@@ -25,7 +25,8 @@ struct host_list {
 
 /* Reads --hostfile, --host or the allocation of a batch system (Slurm, PBS), in this order. Empty
  * when none of them names any, so that the run stays on this host. INPUT when the hostfile cannot
- * be read or names none. */
+ * be read or names none, and when a word is not the name of a host (host_name.h), also where mpirun
+ * is told of it by --mpi-option or a parameter. */
 int host_list_read(const struct run_options *options, struct host_list *list,
                    struct sheaf_error *error);
 void host_list_close(struct host_list *list);

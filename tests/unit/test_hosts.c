@@ -120,6 +120,77 @@ static void hostfile_without_hosts_is_refused(void **state)
     scratch_remove(&scratch);
 }
 
+static void assert_refused(const struct run_options *options, const char *where)
+{
+    struct host_list list;
+    struct sheaf_error error;
+    assert_int_equal(host_list_read(options, &list, &error), SHEAF_ERROR_INPUT);
+    assert_non_null(strstr(error.text, where));
+    assert_non_null(strstr(error.text, "name"));
+}
+
+static void words_that_are_no_names_of_hosts_are_refused(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    static const char *const words[] = {"-oProxyCommand=touch${IFS}X",
+                                        "-F/path",
+                                        "a b",
+                                        "a;b",
+                                        "$(x)",
+                                        "a/b",
+                                        "'a'",
+                                        "\"-o\"",
+                                        "@a",
+                                        "u@-o",
+                                        "-u@a",
+                                        "+-o",
+                                        "^-F",
+                                        "\xc3\xa9",
+                                        "a:4,-v",
+                                        "a:4;x",
+                                        ":4",
+                                        "a\nb",
+                                        "+",
+                                        "@"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        assert_refused(&(struct run_options){.host = words[i]}, "--host");
+    struct host_list list = given_list(&(struct run_options){.host = "u-1@n_1.x,fe80::1%eth0"});
+    assert_int_equal(list.count, 2);
+    host_list_close(&list);
+}
+
+static void hostfiles_are_refused_with_file_and_line(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    static const char *const lines[] = {"-oProxyCommand=x", "a \"-F\"", "a /*", "a\vb", "a\rb",
+                                        "b slots=1;x",      "\"-v\"",   "// x"};
+    struct scratch scratch = given_scratch();
+    char where[sizeof(struct scratch_path) + 20];
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "a\n# -v\n%s\n", lines[i]);
+        struct scratch_path path = scratch_write(&scratch, "hosts", text, strlen(text));
+        snprintf(where, sizeof where, "%s:3: ", path.text);
+        assert_refused(&(struct run_options){.hostfile = path.text}, where);
+        const char *words[] = {"--default-hostfile", path.text};
+        assert_refused(&(struct run_options){.mpi_options = words, .mpi_option_count = 2}, where);
+        setenv("PBS_NODEFILE", path.text, 1);
+        assert_refused(&(struct run_options){.host = NULL}, where);
+        unsetenv("PBS_NODEFILE");
+    }
+    struct scratch_path nul = scratch_write(&scratch, "hosts", "a\0-v\n", 5);
+    assert_refused(&(struct run_options){.hostfile = nul.text}, ":1: ");
+    const char *words[] = {"-H", "a,-v"};
+    assert_refused(&(struct run_options){.mpi_options = words, .mpi_option_count = 2}, "-H");
+    setenv("SLURM_JOB_NUM_NODES", "2", 1);
+    setenv("SLURM_JOB_NODELIST", "--help", 1);
+    assert_refused(&(struct run_options){.host = NULL}, "SLURM_JOB_NODELIST");
+    forget_batch_systems();
+    scratch_remove(&scratch);
+}
+
 static void hosts_that_are_gone_are_left_out(void **state)
 {
     (void)state;
@@ -202,6 +273,20 @@ static void hosts_are_asked_with_the_users_own_agent(void **state)
     probing_close(&probing);
 }
 
+static void name_of_a_host_follows_the_options_of_ssh(void **state)
+{
+    (void)state;
+    struct probing probing;
+    given_probing(&probing, "good.invalid", "");
+    struct scratch_path agent = given_script(&probing.scratch, "ssh",
+                                             "#!/bin/sh\n"
+                                             "[ \"$6 $7 $8\" = '-- good.invalid true' ]\n");
+    snprintf(probing.words, sizeof probing.words, "%s", agent.text);
+    probe(&probing, 60 * UINT64_C(1000000000));
+    assert_true(probing.list.hosts[0].has_answered);
+    probing_close(&probing);
+}
+
 static void host_that_does_not_answer_in_time_is_gone(void **state)
 {
     (void)state;
@@ -253,7 +338,10 @@ int main(void)
         cmocka_unit_test(hosts_of_a_batch_system_are_found),
         cmocka_unit_test(names_that_only_mpirun_understands_are_left_to_it),
         cmocka_unit_test(hostfile_without_hosts_is_refused),
+        cmocka_unit_test(words_that_are_no_names_of_hosts_are_refused),
+        cmocka_unit_test(hostfiles_are_refused_with_file_and_line),
         cmocka_unit_test(hosts_that_are_gone_are_left_out),
+        cmocka_unit_test(name_of_a_host_follows_the_options_of_ssh),
         cmocka_unit_test(hosts_are_asked_with_the_users_own_agent),
         cmocka_unit_test(host_that_does_not_answer_in_time_is_gone),
         cmocka_unit_test(this_host_is_not_asked),
