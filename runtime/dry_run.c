@@ -4,6 +4,7 @@
 #include "../jobs/split.h"
 #include "../jobs/task_list.h"
 #include "command_plugin.h"
+#include "mpirun.h"
 #include "placement.h"
 #include "run_job.h"
 #include "run_open.h"
@@ -140,6 +141,20 @@ static int say_slots_here(const struct dry_run *dry, struct sheaf_error *error)
     return 0;
 }
 
+static void say_host(const struct host *host, bool is_dealt)
+{
+    uint32_t workers = host->ranks - host->has_master;
+    fprintf(stderr, "%s", host->name);
+    if (is_dealt && host->ranks == 0)
+        fprintf(stderr, " (no rank)");
+    else if (is_dealt)
+        fprintf(stderr, " (%s%u worker%s%s", host->has_master ? "master, " : "", workers,
+                workers == 1 ? "" : "s", host->has_slots ? "" : ")");
+    if (host->has_slots && (!is_dealt || host->ranks > 0))
+        fprintf(stderr, "%s%u slot%s)", is_dealt ? ", " : " (", host->slots,
+                host->slots == 1 ? "" : "s");
+}
+
 /* What cores another host has is known once a worker runs there. */
 static int say_slots(const struct dry_run *dry, struct sheaf_error *error)
 {
@@ -147,14 +162,22 @@ static int say_slots(const struct dry_run *dry, struct sheaf_error *error)
     if (hosts->count == 0 && hosts->unnamed_count == 0)
         return say_slots_here(dry, error);
     fprintf(stderr, "sheaf: %u ranks on", dry->options->ranks);
-    for (size_t i = 0; i < hosts->count; i++)
-        fprintf(stderr, " %s", hosts->hosts[i].name);
+    bool is_dealt = !mpirun_is_mapped_by_user(dry->options->options);
+    bool are_all_said = hosts->count > 0;
+    for (size_t i = 0; i < hosts->count; i++) {
+        fputs(i > 0 ? ", " : " ", stderr);
+        say_host(&hosts->hosts[i], is_dealt);
+        are_all_said &= hosts->hosts[i].has_slots;
+    }
     if (hosts->unnamed_count > 0)
         fprintf(stderr, " %u hosts", hosts->unnamed_count);
-    if (dry->options->options->slots_per_worker > 0)
-        fprintf(stderr, ", %u slots in each worker\n", dry->options->options->slots_per_worker);
+    if (are_all_said)
+        fprintf(stderr, "\n");
+    else if (dry->options->options->slots_per_worker > 0)
+        fprintf(stderr, "; else %u slots in each worker\n",
+                dry->options->options->slots_per_worker);
     else
-        fprintf(stderr, ", as many slots on each as its cores, memory and GPUs allow\n");
+        fprintf(stderr, "; else as many slots on each as its cores, memory and GPUs allow\n");
     return 0;
 }
 

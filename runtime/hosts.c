@@ -4,10 +4,10 @@
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
 #include "host_name.h"
+#include "host_slots.h"
 #include "inquiry.h"
 #include "mpirun.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 #define SCONTROL_TIMEOUT_NS (10 * SHEAF_NS_PER_S)
 
-enum { SCONTROL_TEXT_BYTES = 1 << 20, SLOTS_MAX = 1 << 20 };
+enum { SCONTROL_TEXT_BYTES = 1 << 20 };
 
 void host_list_close(struct host_list *list)
 {
@@ -27,12 +27,13 @@ void host_list_close(struct host_list *list)
 }
 
 /* The name's characters need not end with NUL. A name that comes again adds to its slots. */
-static void add(struct host_list *list, const char *name, size_t size, uint32_t slots)
+static void add(struct host_list *list, const char *name, size_t size, const struct host *said)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct host *host = &list->hosts[i];
         if (strncmp(host->name, name, size) == 0 && host->name[size] == '\0') {
-            host->slots += slots;
+            host->slots += said->slots;
+            host->has_slots |= said->has_slots;
             return;
         }
     }
@@ -40,17 +41,34 @@ static void add(struct host_list *list, const char *name, size_t size, uint32_t 
     memory_grow(&hosts, &list->capacity, list->count + 1, sizeof *list->hosts);
     list->hosts = hosts;
     struct host *host = &list->hosts[list->count++];
-    *host = (struct host){.name = memory_allocate(size + 1), .slots = slots};
+    *host = *said;
+    host->name = memory_allocate(size + 1);
     memcpy(host->name, name, size);
     host->name[size] = '\0';
 }
 
-/* 0 when it is not a number of slots. */
-static uint32_t read_slots(const char *text)
+/* The first problem, with its place. NULL is none. */
+static int refuse_if(const char *problem, const char *other_problem, const struct host_place *place,
+                     struct sheaf_error *error)
 {
-    char *end;
-    long slots = strtol(text, &end, 10);
-    return end != text && slots > 0 && slots <= SLOTS_MAX ? (uint32_t)slots : 0;
+    if (problem == NULL)
+        problem = other_problem;
+    if (problem == NULL)
+        return 0;
+    char line[32] = "";
+    if (place->line > 0)
+        snprintf(line, sizeof line, ":%zu", place->line);
+    return sheaf_error_set(error, SHEAF_ERROR_INPUT, "%.400s%s: %s", place->source, line, problem);
+}
+
+/* "+n0" is a host of an allocation, "^a" all but a: there must be one, of a batch system. */
+static const char *find_problem_of_name(char first)
+{
+    bool is_relative = first == '+' || first == '^';
+    if (!is_relative || getenv("SLURM_JOB_ID") != NULL || getenv("PBS_NODEFILE") != NULL)
+        return NULL;
+    return "names that begin with + or ^ choose from the hosts of a batch job, and this is none: "
+           "name the hosts themselves";
 }
 
 /* "a,b:4,a" - a colon precedes a number of slots. */
@@ -62,35 +80,37 @@ static int read_list(const char *text, const char *source, struct host_list *lis
     while (code == 0 && *text != '\0') {
         size_t size = strcspn(text, ",");
         size_t name_size = strcspn(text, ",:");
-        bool has_slots = text[name_size] == ':';
+        size_t rest = size - name_size;
+        const char *number = text + name_size + 1;
+        /* An address of version 6 has more colons. */
+        bool has_slots = rest > 0 && memchr(number, ':', rest - 1) == NULL;
+        struct host host = {.slots = 1, .has_slots = has_slots};
+        const char *problem =
+            has_slots ? host_slots_read_number(number, rest - 1, &host.slots) : NULL;
         if (size > 0)
             code = host_name_check(text, name_size, &place, error);
         if (code == 0)
-            code = host_name_check_rest(text + name_size, size - name_size, &place, error);
+            code = host_name_check_rest(text + name_size, rest, &place, error);
         if (code == 0 && size > 0)
-            add(list, text, name_size, has_slots ? read_slots(text + name_size + 1) : 1);
+            code = refuse_if(find_problem_of_name(*text), problem, &place, error);
+        if (code == 0 && size > 0)
+            add(list, text, name_size, &host);
+        list->is_to_be_dealt |= has_slots;
         text += size + (text[size] == ',');
     }
     return code;
 }
 
-/* The number behind "slots=", blanks around the sign allowed; 0 when there is none. */
-static uint32_t find_slots(const char *line)
-{
-    for (const char *at = line; (at = strstr(at, "slots")) != NULL; at += strlen("slots")) {
-        const char *value = at + strlen("slots");
-        if (at == line || !isspace((unsigned char)at[-1]))
-            continue; /* "max_slots", or part of a name */
-        value += strspn(value, " \t");
-        if (*value == '=')
-            return read_slots(value + 1);
-    }
-    return 0;
-}
+/* A hostfile that is read. */
+struct reading {
+    struct host_list *list;
+    uint32_t slots; /* of a line that says none */
+    bool has_more;  /* than names and slots */
+};
 
 /* `line` without its end; it may hold NUL, which mpirun takes for no end. */
-static int read_line(const char *line, size_t size, const struct host_place *place,
-                     struct host_list *list, uint32_t slots, struct sheaf_error *error)
+static int read_line(char *line, size_t size, const struct host_place *place,
+                     struct reading *reading, struct sheaf_error *error)
 {
     const char *comment = memchr(line, '#', size);
     size_t end = comment != NULL ? (size_t)(comment - line) : size;
@@ -107,8 +127,15 @@ static int read_line(const char *line, size_t size, const struct host_place *pla
         code = host_name_check_rest(line + rest, end - rest, place, error);
     if (code != 0)
         return code;
-    uint32_t own_slots = find_slots(line + begin);
-    add(list, line + begin, rest - begin, own_slots > 0 ? own_slots : slots);
+    struct host host = {.slots = 0};
+    line[end] = '\0';
+    code = refuse_if(find_problem_of_name(line[begin]),
+                     host_slots_read(line + rest, &host.slots, &reading->has_more), place, error);
+    if (code != 0)
+        return code;
+    host.has_slots = host.slots > 0;
+    host.slots = host.has_slots ? host.slots : reading->slots;
+    add(reading->list, line + begin, rest - begin, &host);
     return 0;
 }
 
@@ -121,19 +148,22 @@ static int read_file(const char *path, uint32_t slots, struct host_list *list,
         return sheaf_error_set(error, SHEAF_ERROR_INPUT, "cannot read the hostfile %s: %s", path,
                                strerror(errno));
     struct host_place place = {.source = path};
+    struct reading reading = {.list = list, .slots = slots};
     char *line = NULL;
     size_t capacity = 0;
     int code = 0;
     for (ssize_t size; code == 0 && (size = getline(&line, &capacity, file)) >= 0;) {
+        list->is_to_be_dealt |= size > 1 && line[size - 2] == '\r';
         while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
             line[--size] = '\0';
         place.line++;
-        code = read_line(line, (size_t)size, &place, list, slots, error);
+        code = read_line(line, (size_t)size, &place, &reading, error);
     }
     free(line);
     fclose(file);
     if (code == 0 && list->count == 0)
         code = sheaf_error_set(error, SHEAF_ERROR_INPUT, "the hostfile %s names no host", path);
+    list->is_to_be_dealt |= !reading.has_more && host_slots_are_said(list);
     return code;
 }
 
@@ -158,7 +188,7 @@ static int ask_slurm(const char *nodes, struct host_list *list, struct sheaf_err
         if (size > 0)
             code = host_name_check(name, size, &place, error);
         if (code == 0 && size > 0)
-            add(list, name, size, 0);
+            add(list, name, size, &(struct host){.slots = 0});
         name += size + (name[size] != '\0');
     }
     free(text);
@@ -252,9 +282,11 @@ uint32_t host_list_usable_count(const struct host_list *list)
     return count;
 }
 
-char *host_list_format(const struct host_list *list)
+char *host_list_format(const struct host_list *list, bool is_dealt)
 {
-    if (host_list_usable_count(list) == list->count + list->unnamed_count)
+    bool are_all = host_list_usable_count(list) == list->count + list->unnamed_count;
+    is_dealt = is_dealt && (list->is_to_be_dealt || (!are_all && host_slots_are_said(list)));
+    if (are_all && !is_dealt)
         return NULL;
     enum { SLOTS_BYTES = sizeof ":4294967295" };
     size_t size_bytes = 1;
@@ -265,13 +297,14 @@ char *host_list_format(const struct host_list *list)
     *end = '\0';
     for (size_t i = 0; i < list->count; i++) {
         const struct host *host = &list->hosts[i];
-        if (host->is_gone)
+        uint32_t slots = is_dealt ? host->ranks : host->slots;
+        if (host->is_gone || (is_dealt && slots == 0))
             continue;
         if (end > text)
             *end++ = ',';
         end = stpcpy(end, host->name);
-        if (host->slots > 1)
-            end += sprintf(end, ":%" PRIu32, host->slots);
+        if (slots > 1)
+            end += sprintf(end, ":%" PRIu32, slots);
     }
     return text;
 }

@@ -8,6 +8,7 @@
 #include "doctor.h"
 #include "dry_run.h"
 #include "host_probe.h"
+#include "host_slots.h"
 #include "launch.h"
 #include "master.h"
 #include "mpi_environment.h"
@@ -183,10 +184,23 @@ static void forget_input(struct launcher *launcher, bool was_refused)
     free(launcher->stored_input);
 }
 
-static int tell_only(const struct launcher *launcher, struct sheaf_error *error)
+/* A worker without a slot is of no use. */
+static struct mpirun_layout choose_layout(struct launcher *launcher)
 {
-    const struct mpirun_layout layout = mpirun_layout_choose(
-        launcher->options, host_list_usable_count(&launcher->hosts), launcher->core_count);
+    const struct run_options *options = launcher->options;
+    struct host_list *hosts = &launcher->hosts;
+    uint32_t host_count = host_list_usable_count(hosts);
+    struct mpirun_layout layout = mpirun_layout_choose(options, host_count, launcher->core_count);
+    for (size_t i = 0; i < hosts->count && host_count == 1 && options->ranks == 0; i++)
+        if (!hosts->hosts[i].is_gone && hosts->hosts[i].has_slots && hosts->hosts[i].slots == 1)
+            layout.ranks = 2;
+    host_slots_deal(hosts, layout.ranks);
+    return layout;
+}
+
+static int tell_only(struct launcher *launcher, struct sheaf_error *error)
+{
+    const struct mpirun_layout layout = choose_layout(launcher);
     const struct dry_run_options options = {
         .options = &launcher->effective,
         .job = &launcher->job,
@@ -213,11 +227,10 @@ static int follow_edits(struct launcher *launcher, struct sheaf_error *error)
     return 0;
 }
 
-static int check_limits(const struct launcher *launcher, struct sheaf_error *error)
+static int check_limits(struct launcher *launcher, struct sheaf_error *error)
 {
     const struct run_options *options = launcher->options;
-    struct mpirun_layout layout = mpirun_layout_choose(
-        options, host_list_usable_count(&launcher->hosts), launcher->core_count);
+    struct mpirun_layout layout = choose_layout(launcher);
     struct start_demand demand = {.slots = options->slots_per_worker,
                                   .core_count = launcher->core_count};
     if (layout.host_count <= 1 && launcher->hosts.count == 0)
@@ -312,16 +325,18 @@ static bool knows_rank_count(const struct launcher *launcher, const struct mpiru
     return layout->host_count <= 1 && launcher->hosts.count == 0;
 }
 
-static int launch_on(struct launcher *launcher, const char *host, struct launch_result *result,
+static int launch_on(struct launcher *launcher, struct launch_result *result,
                      struct sheaf_error *error)
 {
+    char *slots = host_slots_format(&launcher->hosts);
     struct mpirun_program program = {.path = launcher->program,
                                      .is_restart = launcher->was_started,
                                      .end_unix_ms = launcher->end_unix_ms,
                                      .stored_input = launcher->stored_input,
-                                     .mpi_environment = launcher->mpi_environment};
-    struct mpirun_layout layout = mpirun_layout_choose(
-        launcher->options, host_list_usable_count(&launcher->hosts), launcher->core_count);
+                                     .mpi_environment = launcher->mpi_environment,
+                                     .host_slots = slots};
+    struct mpirun_layout layout = choose_layout(launcher);
+    char *host = host_list_format(&launcher->hosts, !mpirun_is_mapped_by_user(launcher->options));
     layout.host = host;
     char **arguments = mpirun_arguments(&launcher->mpirun, &layout, &program, launcher->options);
     if (launcher->options->is_verbose) {
@@ -345,6 +360,8 @@ static int launch_on(struct launcher *launcher, const char *host, struct launch_
     };
     int code = launch_run(&options, result, error);
     free(arguments);
+    free(host);
+    free(slots);
     return code;
 }
 
@@ -364,9 +381,7 @@ static int launch_once(struct launcher *launcher, struct launch_result *result,
                  first->reason);
         return 0;
     }
-    char *host = host_list_format(&launcher->hosts);
-    int code = launch_on(launcher, host, result, error);
-    free(host);
+    int code = launch_on(launcher, result, error);
     launcher->has_failed_to_start = !result->was_started;
     return code;
 }

@@ -1,6 +1,8 @@
 /* master_messages.c - turns what workers say into inputs of the scheduler. */
 #include "master_private.h"
 
+#include "host_slots.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@ static struct placement_request placement_request_of(const struct master *master
         .worker_index = topology->local_rank,
         .worker_count = topology->local_count,
         .slot_count = master->options->slots_per_worker,
+        .host_slots = host_slots_find(master->options->host_slots, topology->host),
         .has_master = has_master,
         .needs = master->job.resources,
     };

@@ -155,7 +155,7 @@ const char *mpirun_find_parameter(const struct run_options *options, const char 
     return NULL;
 }
 
-static bool user_maps(const struct run_options *options)
+bool mpirun_is_mapped_by_user(const struct run_options *options)
 {
     for (size_t i = 0; i < options->mpi_option_count; i++) {
         const char *word = options->mpi_options[i];
@@ -213,7 +213,7 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
     snprintf(end, NUMBER_BYTES, "%" PRIu64, program->end_unix_ms);
 
     add(&list, mpirun->path);
-    add_version_options(&list, mpirun, layout, user_maps(options));
+    add_version_options(&list, mpirun, layout, mpirun_is_mapped_by_user(options));
     add_network(&list, mpirun, layout, options);
     if (layout->host != NULL) {
         add_pair(&list, "--host", layout->host);
@@ -233,6 +233,7 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
         add_pair(&list, "--end-at", end);
     add_pair(&list, "--stored-input", program->stored_input);
     add_pair(&list, "--mpi-environment", program->mpi_environment);
+    add_pair(&list, "--host-slots", program->host_slots);
     for (int i = 0; i < options->argument_count; i++)
         add(&list, options->arguments[i]);
     add(&list, NULL);

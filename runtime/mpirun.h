@@ -19,6 +19,9 @@ int mpirun_find(const char *path, struct mpirun *mpirun, struct sheaf_error *err
  * environment; NULL if none. Borrowed from there. */
 const char *mpirun_find_parameter(const struct run_options *options, const char *name);
 
+/* Whether the user's own words for mpirun say where ranks go. */
+bool mpirun_is_mapped_by_user(const struct run_options *options);
+
 /* Where ranks go. */
 struct mpirun_layout {
     uint32_t ranks;
@@ -40,6 +43,7 @@ struct mpirun_program {
     uint64_t end_unix_ms;        /* as walltime_find says; 0 = it has not been asked */
     const char *stored_input;    /* NULL: none */
     const char *mpi_environment; /* a word of mpi_environment.h; NULL: none */
+    const char *host_slots;      /* a word of host_slots.h; NULL: none */
 };
 
 /* The argument vector of mpirun, ended by NULL. The caller frees it with free(): its strings are

@@ -91,6 +91,31 @@ static void share_cores(const struct usable_cores *usable, const struct placemen
     };
 }
 
+/* Slots that the user has counted: of all cores of the host, whoever feeds them. */
+static void share_said_slots(const struct usable_cores *usable,
+                             const struct placement_request *request, struct placement *placement)
+{
+    uint32_t total = request->host_slots;
+    uint32_t first = part_begin(total, request->worker_index, request->worker_count);
+    uint32_t count = part_begin(total, request->worker_index + 1, request->worker_count) - first;
+    if (count > PLACEMENT_SLOTS_MAX)
+        count = PLACEMENT_SLOTS_MAX;
+    struct slot_place *places = memory_allocate_zeroed(count, sizeof *places);
+    for (uint32_t slot = 0; slot < count; slot++) {
+        uint32_t begin = part_begin(usable->count, first + slot, total);
+        uint32_t end = part_begin(usable->count, first + slot + 1, total);
+        for (uint32_t core = begin; core < end || core == begin; core++)
+            CPU_OR(&places[slot].cpus, &places[slot].cpus, &usable->cores[core]);
+    }
+    number_slots(places, count, first);
+    *placement = (struct placement){
+        .slot_count = count,
+        .slots = places,
+        .host_slot_count = total,
+        .is_shared = total > usable->count,
+    };
+}
+
 /* ---- with needs: slots that hold a task each */
 
 /* Of one host, before they are dealt out. Owns `places`. */
@@ -186,18 +211,21 @@ static void share_slots(const struct topology *topology, const struct placement_
     }
     if (needs->gpus > 0)
         deal_gpus(topology, needs->gpus, &slots);
+    if (request->host_slots > 0 && request->host_slots < slots.count)
+        slots.count = request->host_slots;
+    uint32_t slots_max = request->host_slots == 0 ? request->slot_count : 0;
     uint32_t first = part_begin(slots.count, request->worker_index, request->worker_count);
     uint32_t share =
         part_begin(slots.count, request->worker_index + 1, request->worker_count) - first;
-    if (request->slot_count > 0 && request->slot_count < share)
-        share = request->slot_count;
+    if (slots_max > 0 && slots_max < share)
+        share = slots_max;
     *placement = (struct placement){
         .slot_count = share,
         .slots = memory_copy(slots.places + first, share * sizeof *slots.places),
         .host_slot_count = slots.count,
     };
     number_slots(placement->slots, share,
-                 request->slot_count > 0 ? request->slot_count * request->worker_index : first);
+                 slots_max > 0 ? slots_max * request->worker_index : first);
     free(slots.places);
 }
 
@@ -207,7 +235,10 @@ void placement_make(const struct topology *topology, struct placement_request re
     CHECK(request.worker_count > 0 && request.worker_index < request.worker_count);
     const struct job_resources *needs = &request.needs;
     struct usable_cores usable = usable_cores_of(topology, request.has_master);
-    if (needs->cores == 0 && needs->gpus == 0 && needs->memory_bytes == 0)
+    bool has_needs = needs->cores > 0 || needs->gpus > 0 || needs->memory_bytes > 0;
+    if (!has_needs && request.host_slots > 0)
+        share_said_slots(&usable, &request, placement);
+    else if (!has_needs)
         share_cores(&usable, &request, placement);
     else
         share_slots(topology, &request, placement);

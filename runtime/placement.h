@@ -71,11 +71,16 @@ struct placement {
  * always has one slot at least. With needs: the host's cores are formed into slots that hold one
  * task each, of cores that share a cache where possible and with GPUs near them, as many as cores,
  * memory and GPUs allow; the worker gets an equal share of the slots, which may be none, and at
- * most `slot_count`. */
+ * most `slot_count`.
+ *
+ * With `host_slots` (0: not said) the host has that many, or as many of them as the needs allow,
+ * all its cores are shared out to them, and each worker gets an equal share, which may be none.
+ * Then `slot_count` says nothing. */
 struct placement_request {
     uint32_t worker_index;
     uint32_t worker_count;
     uint32_t slot_count;
+    uint32_t host_slots;
     bool has_master;
     struct job_resources needs;
 };

@@ -5,7 +5,7 @@
 # `run_cases NAME...` with the names of functions here; CASES in the environment takes their place.
 . "$abs_top_srcdir/tests/hosts/lib.sh"
 
-workers=(a b c)
+[ -n "${workers[*]:-}" ] || workers=(a b c)
 first_host=a # where the master is
 switch_start head "${workers[@]}" || { echo "not ok - the network cannot be made"; exit 1; }
 

@@ -507,9 +507,9 @@ END
     status_is 0 && launches_are 3 &&
         says "warning: host b.invalid is left out: no way to b.invalid" &&
         says "host b.invalid is there again" &&
-        launch_was_on 1 a.invalid,b.invalid:4,c.invalid 4 &&
-        launch_was_on 2 a.invalid,c.invalid 3 &&
-        launch_was_on 3 a.invalid,b.invalid:4,c.invalid 4 && nothing_is_left
+        launch_was_on 1 a.invalid:2,b.invalid,c.invalid 4 &&
+        launch_was_on 2 a.invalid:2,c.invalid 3 &&
+        launch_was_on 3 a.invalid:2,b.invalid,c.invalid 4 && nothing_is_left
 }
 
 run_without_any_host_left_can_be_continued()

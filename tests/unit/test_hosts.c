@@ -2,6 +2,7 @@
  * live.
  */
 #include "../../runtime/host_probe.h"
+#include "../../runtime/host_slots.h"
 #include "scratch.h"
 
 #include <setjmp.h>
@@ -99,10 +100,12 @@ static void names_that_only_mpirun_understands_are_left_to_it(void **state)
 {
     (void)state;
     forget_batch_systems();
+    setenv("SLURM_JOB_ID", "7", 1);
     struct host_list list = given_list(&(struct run_options){.host = "+n0,a"});
     assert_int_equal(host_list_usable_count(&list), 2);
-    assert_null(host_list_format(&list));
+    assert_null(host_list_format(&list, true));
     assert_list(&list, "");
+    forget_batch_systems();
 }
 
 static void hostfile_without_hosts_is_refused(void **state)
@@ -195,14 +198,107 @@ static void hosts_that_are_gone_are_left_out(void **state)
 {
     (void)state;
     forget_batch_systems();
-    struct host_list list = given_list(&(struct run_options){.host = "a:4,b,c"});
-    assert_null(host_list_format(&list));
+    struct host_list list = given_list(&(struct run_options){.host = "a,a,b,c"});
+    assert_null(host_list_format(&list, true));
     list.hosts[1].is_gone = true;
-    char *text = host_list_format(&list);
-    assert_string_equal(text, "a:4,c");
+    char *text = host_list_format(&list, true);
+    assert_string_equal(text, "a:2,c");
     assert_int_equal(host_list_usable_count(&list), 2);
     free(text);
     host_list_close(&list);
+}
+
+static void assert_mpirun_hears(struct host_list *list, uint32_t ranks, const char *expected)
+{
+    host_slots_deal(list, ranks);
+    char *text = host_list_format(list, true);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void each_host_gets_a_worker_whatever_its_slots(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    struct host_list list = given_hostfile("h1 slots=1\nh2 slots=4\nh3 slots=2\n");
+    assert_mpirun_hears(&list, 4, "h1:2,h2,h3");
+    assert_true(list.hosts[0].has_master);
+    assert_mpirun_hears(&list, 8, "h1:2,h2:4,h3:2");
+    assert_mpirun_hears(&list, 2, "h1,h2");
+    list.hosts[0].is_gone = true;
+    assert_mpirun_hears(&list, 3, "h2:2,h3");
+    assert_true(list.hosts[1].has_master);
+    assert_false(list.hosts[0].has_master);
+    char *own = host_list_format(&list, false); /* where the user's words say where ranks go */
+    assert_string_equal(own, "h2:4,h3:2");
+    free(own);
+    host_list_close(&list);
+    list = given_list(&(struct run_options){.host = "a:1,b"});
+    assert_mpirun_hears(&list, 20, "a:2,b:18");
+    host_list_close(&list);
+}
+
+static void slots_are_found_by_the_name_of_a_host(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    struct host_list list = given_hostfile("h1 slots=1\nh2\nh3.x.org slots=2\nh10 slots=7\n");
+    char *text = host_slots_format(&list);
+    assert_string_equal(text, "h1=1,h3.x.org=2,h10=7");
+    assert_int_equal(host_slots_find(text, "h1"), 1);
+    assert_int_equal(host_slots_find(text, "h2"), 0);
+    assert_int_equal(host_slots_find(text, "h3"), 2);
+    assert_int_equal(host_slots_find(text, "h3.y.org"), 0);
+    assert_int_equal(host_slots_find(text, "h10.x.org"), 7);
+    assert_int_equal(host_slots_find("10.0.0.1=3", "10.0.0.2"), 0);
+    assert_int_equal(host_slots_find(NULL, "h1"), 0);
+    free(text);
+    host_list_close(&list);
+}
+
+static void hostfile_of_another_system_is_read(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    struct host_list list = given_hostfile("a\r\nb slots=2\r\n\r\n");
+    assert_mpirun_hears(&list, 3, "a:2,b");
+    assert_list(&list, "a:0 b:2 ");
+    list = given_hostfile("a\r\nb\r\n");
+    assert_mpirun_hears(&list, 3, "a:2,b");
+    assert_list(&list, "a:0 b:0 ");
+    list = given_hostfile("a slots=1 max_slots=2\nb\n"); /* this is mpirun's to read */
+    assert_null(host_list_format(&list, true));
+    assert_list(&list, "a:1 b:0 ");
+}
+
+static void slots_that_are_none_are_refused_with_file_and_line(void **state)
+{
+    (void)state;
+    forget_batch_systems();
+    static const char *const lines[] = {"b slots=-1", "b slots=0",     "b slots=x",    "b slots",
+                                        "b slots 4",  "b slots=",      "b slots=4097", "+n0",
+                                        "^b",         "b slots=1\r\n", "b slots = 2"};
+    enum { BAD = sizeof lines / sizeof *lines - 2 };
+    struct scratch scratch = given_scratch();
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[100];
+        struct host_list list = {.hosts = NULL};
+        struct sheaf_error error = {.text = ""};
+        snprintf(text, sizeof text, "# all\na\n%s\n", lines[i]);
+        struct scratch_path path = scratch_write(&scratch, "hosts", text, strlen(text));
+        struct run_options options = {.hostfile = path.text};
+        assert_int_equal(host_list_read(&options, &list, &error), i < BAD ? SHEAF_ERROR_INPUT : 0);
+        snprintf(text, sizeof text, "%.80s:3: ", path.text);
+        assert_true((strncmp(error.text, text, strlen(text)) == 0) == (i < BAD));
+        host_list_close(&list);
+    }
+    struct host_list list;
+    struct sheaf_error error;
+    struct run_options options = {.host = "a,b:-1"};
+    assert_int_equal(host_list_read(&options, &list, &error), SHEAF_ERROR_INPUT);
+    options.host = "+n0";
+    assert_int_equal(host_list_read(&options, &list, &error), SHEAF_ERROR_INPUT);
+    scratch_remove(&scratch);
 }
 
 /* Hosts are asked by a script that gets the words after its own name, and leaves them beside it. */
@@ -342,6 +438,10 @@ int main(void)
         cmocka_unit_test(hostfiles_are_refused_with_file_and_line),
         cmocka_unit_test(hosts_that_are_gone_are_left_out),
         cmocka_unit_test(name_of_a_host_follows_the_options_of_ssh),
+        cmocka_unit_test(each_host_gets_a_worker_whatever_its_slots),
+        cmocka_unit_test(slots_are_found_by_the_name_of_a_host),
+        cmocka_unit_test(hostfile_of_another_system_is_read),
+        cmocka_unit_test(slots_that_are_none_are_refused_with_file_and_line),
         cmocka_unit_test(hosts_are_asked_with_the_users_own_agent),
         cmocka_unit_test(host_that_does_not_answer_in_time_is_gone),
         cmocka_unit_test(this_host_is_not_asked),

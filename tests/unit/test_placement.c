@@ -132,6 +132,41 @@ static void fewer_slots_have_more_cores_each(void **state)
     placement_close(&placement);
 }
 
+static void slots_that_the_user_has_counted_are_those_of_the_host(void **state)
+{
+    (void)state;
+    struct placement_request request = {.worker_count = 1, .slot_count = 3, .host_slots = 2};
+    struct placement placement = placed(4, request);
+    assert_int_equal(placement.slot_count, 2);
+    assert_slot_is(&placement, 0, "0-1,64-65");
+    assert_slot_is(&placement, 1, "2-3,66-67");
+    assert_false(placement.is_shared);
+    placement_close(&placement);
+    request = (struct placement_request){.worker_index = 1, .worker_count = 2, .host_slots = 3};
+    placement = placed(4, request); /* two workers have three slots, of different cores */
+    assert_int_equal(placement.slot_count, 2);
+    assert_int_equal(placement.host_slot_count, 3);
+    assert_int_equal(placement.slots[0].number, 2);
+    assert_slot_is(&placement, 0, "1,65");
+    assert_slot_is(&placement, 1, "2-3,66-67");
+    placement_close(&placement);
+    request.host_slots = 1;
+    request.worker_index = 0;
+    placement = placed(4, request);
+    assert_int_equal(placement.slot_count, 0);
+    placement_close(&placement);
+    request = (struct placement_request){.worker_count = 1, .host_slots = 5};
+    placement = placed(2, request);
+    assert_int_equal(placement.slot_count, 5);
+    assert_true(placement.is_shared);
+    placement_close(&placement);
+    request.host_slots = 2;
+    request.needs.cores = 2;
+    placement = placed(12, request);
+    assert_int_equal(placement.slot_count, 2);
+    placement_close(&placement);
+}
+
 static void more_slots_than_cores_share_them(void **state)
 {
     (void)state;
@@ -371,6 +406,7 @@ int main(void)
         cmocka_unit_test(more_workers_than_cores_have_one_slot_each_and_say_that_they_share),
         cmocka_unit_test(master_has_a_core_of_its_own_where_cores_are_plenty),
         cmocka_unit_test(fewer_slots_have_more_cores_each),
+        cmocka_unit_test(slots_that_the_user_has_counted_are_those_of_the_host),
         cmocka_unit_test(more_slots_than_cores_share_them),
         cmocka_unit_test(tasks_of_several_cores_share_a_cache_where_possible),
         cmocka_unit_test(workers_of_a_host_get_equal_shares_of_its_slots),
