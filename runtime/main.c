@@ -12,6 +12,7 @@
 #include "report_command.h"
 #include "run_directory.h"
 #include "session.h"
+#include "spawner_again.h"
 #include "stage_list.h"
 #include "status_command.h"
 #include "submit.h"
@@ -200,6 +201,7 @@ int main(int argc, char **argv)
 {
     if (session_is_under_mpi())
         huge_pages_request(argv);
+    spawner_again_enter();
     int status =
         argc > 1 ? dispatch(command_of(argv[1]), argc - 1, argv + 1) : dispatch("help", 1, argv);
     /* What was printed counts only if it arrived. */

@@ -1,10 +1,9 @@
 /* rank_worker.c - takes orders from the master, feeds slots, reports what came out. */
-#include "rank_worker.h"
+#include "rank_worker_private.h"
 
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 
-#include <bsd/sys/queue.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,65 +16,14 @@ enum {
     MASTER_PATIENCE_FACTOR = 6,
     /* Attempts to prepare, where the job does not say. */
     ATTEMPTS_DEFAULT = 3,
-    /* Spawners in a row that somebody kills, without a result in between: then the worker leaves.
-     */
-    SPAWNERS_LOST_MAX = 5,
-    BODY_BYTES_COPIED = 1 << 20, /* of a smaller result the memory is used again */
 };
-
-/* From the loss of a spawner to the next one; doubles with each. */
-#define RETURN_DELAY_NS     ((uint64_t)100 * 1000 * 1000)
-#define RETURN_DELAY_NS_MAX ((uint64_t)400 * 1000 * 1000)
 
 #define HEARTBEAT_NS_MAX      ((uint64_t)500 * 1000 * 1000)
 /* A longer gap between two polls means that the process was stopped or starved. */
 #define STOPPED_NS_MIN        ((uint64_t)1000 * 1000 * 1000)
 #define LOST_AFTER_NS_DEFAULT ((uint64_t)10 * 1000 * 1000 * 1000)
 
-struct queued_order {
-    struct work_order order; /* body points into the message below */
-    unsigned char *message;  /* owned */
-    TAILQ_ENTRY(queued_order) entry;
-};
-
-struct running_order {
-    bool is_busy;
-    uint64_t assignment;
-    enum work work;
-    struct range range; /* shrinks as its end is taken back */
-};
-
-struct rank_worker {
-    struct transport *transport;
-    struct spawner *spawner;
-    const struct topology *topology;
-    const char *mpi_environment;
-    uint32_t session; /* of the master that was heard last */
-    int master_rank;
-    uint64_t incarnation; /* 0 before WELCOME */
-    struct slot_set *slots;
-    bool is_ready;   /* prepare succeeded, and the spawner lives */
-    bool is_retired; /* it can prepare no more: orders are refused */
-    uint32_t attempts_max;
-    uint32_t crashes_max;
-    uint32_t prepare_failures; /* in a row */
-    uint32_t spawners_lost;    /* in a row, through no fault of prepare */
-    uint64_t return_ns;  /* then another spawner takes the place of one that died; 0: none has */
-    const char *failure; /* why it never could work; NULL: it could */
-    struct running_order *running;
-    TAILQ_HEAD(, queued_order) queue;
-    uint64_t window_bytes;
-    uint64_t unacknowledged_bytes;
-    uint64_t lost_after_ns;
-    uint64_t next_heartbeat_ns;
-    uint64_t master_heard_ns;
-    uint64_t last_poll_ns;
-    bool is_over;
-    bool ends_cleanly;
-    int status;
-};
-
-static size_t send_to_master(struct rank_worker *worker, struct message *message)
+size_t rank_worker_send(struct rank_worker *worker, struct message *message)
 {
     message->session = worker->session;
     message->incarnation = worker->incarnation;
@@ -86,12 +34,12 @@ static size_t send_to_master(struct rank_worker *worker, struct message *message
     return size;
 }
 
-static void say_hello(struct rank_worker *worker)
+void rank_worker_say_hello(struct rank_worker *worker)
 {
     struct message hello = {.kind = MESSAGE_HELLO};
     hello.as.hello.topology = *worker->topology;
     hello.as.hello.process_id = (uint32_t)getpid();
-    send_to_master(worker, &hello);
+    rank_worker_send(worker, &hello);
 }
 
 static void drop_queued(struct rank_worker *worker, struct queued_order *queued)
@@ -107,23 +55,21 @@ static void drop_queue(struct rank_worker *worker)
         drop_queued(worker, TAILQ_FIRST(&worker->queue));
 }
 
-/* Leaves: for good, or to return with another spawner. */
-static void say_goodbye(struct rank_worker *worker, struct message *goodbye, const char *text)
+void rank_worker_say_goodbye(struct rank_worker *worker, struct message *goodbye, const char *text)
 {
     goodbye->kind = MESSAGE_GOODBYE;
     goodbye->as.goodbye.text = text;
     goodbye->as.goodbye.text_size = strlen(text);
-    send_to_master(worker, goodbye);
+    rank_worker_send(worker, goodbye);
     worker->is_retired = !goodbye->as.goodbye.returns;
     worker->is_ready = false;
     drop_queue(worker);
 }
 
-/* For a reason that has nothing to do with the job. */
-static void leave(struct rank_worker *worker, const char *text)
+void rank_worker_leave(struct rank_worker *worker, const char *text)
 {
     struct message goodbye = {.as.goodbye.cause = CAUSE_EXIT};
-    say_goodbye(worker, &goodbye, text);
+    rank_worker_say_goodbye(worker, &goodbye, text);
 }
 
 struct rank_worker *rank_worker_create(const struct rank_worker_options *options, uint64_t now_ns)
@@ -141,9 +87,9 @@ struct rank_worker *rank_worker_create(const struct rank_worker_options *options
     worker->failure = options->failure;
     TAILQ_INIT(&worker->queue);
     if (worker->failure != NULL)
-        leave(worker, worker->failure);
+        rank_worker_leave(worker, worker->failure);
     else
-        say_hello(worker);
+        rank_worker_say_hello(worker);
     return worker;
 }
 
@@ -168,7 +114,7 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
         return;
     struct sheaf_error error;
     if (spawner_order_successor(worker->spawner, &error) < 0) {
-        leave(worker, error.text);
+        rank_worker_leave(worker, error.text);
         return;
     }
     worker->incarnation = message->incarnation;
@@ -192,7 +138,7 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
         .mpi_environment = worker->mpi_environment,
     };
     if (slot_set_create(worker->spawner, &options, &worker->slots, &error) < 0)
-        leave(worker, error.text);
+        rank_worker_leave(worker, error.text);
     free(run_dir);
 }
 
@@ -229,14 +175,14 @@ static uint32_t find_running(const struct rank_worker *worker, uint64_t assignme
     return count;
 }
 
-static void send_returned(struct rank_worker *worker, uint64_t assignment, struct range range,
-                          bool is_whole)
+void rank_worker_send_returned(struct rank_worker *worker, uint64_t assignment, struct range range,
+                               bool is_whole)
 {
     struct message returned = {.kind = MESSAGE_RETURNED};
     returned.as.returned.assignment = assignment;
     returned.as.returned.range = range;
     returned.as.returned.is_whole = is_whole;
-    send_to_master(worker, &returned);
+    rank_worker_send(worker, &returned);
 }
 
 /* The last half of a queued order; all of it when it is one task. */
@@ -245,7 +191,7 @@ static void take_back_queued(struct rank_worker *worker, struct queued_order *qu
     struct range *range = &queued->order.range;
     uint64_t kept = queued->order.work == WORK_RUN ? range->count / 2 : 0;
     struct range taken = range_between(range->first + kept, range_end(*range));
-    send_returned(worker, queued->order.assignment, taken, kept == 0);
+    rank_worker_send_returned(worker, queued->order.assignment, taken, kept == 0);
     range->count = kept;
     if (kept == 0)
         drop_queued(worker, queued);
@@ -265,7 +211,7 @@ static void on_take_back(struct rank_worker *worker, uint64_t assignment)
         taken = slot_set_take_back(worker->slots, slot);
         worker->running[slot].range.count -= taken.count;
     }
-    send_returned(worker, assignment, taken, false);
+    rank_worker_send_returned(worker, assignment, taken, false);
 }
 
 static void on_cancel(struct rank_worker *worker, uint64_t assignment)
@@ -297,7 +243,7 @@ static void on_end(struct rank_worker *worker, bool is_clean, int status)
     worker->status = status;
 }
 
-static void drop_work(struct rank_worker *worker)
+void rank_worker_drop_work(struct rank_worker *worker)
 {
     drop_queue(worker);
     slot_set_destroy(worker->slots);
@@ -308,37 +254,27 @@ static void drop_work(struct rank_worker *worker)
     worker->is_ready = false;
 }
 
-/* What was there of user code ends; another spawner begins anew. */
-static void renew(struct rank_worker *worker)
-{
-    worker->return_ns = 0;
-    if (spawner_renew(worker->spawner))
-        say_hello(worker);
-    else
-        leave(worker, "its spawner has gone, and the one in reserve");
-}
-
 /* Another master goes on, with the next stage of the job: what belonged to the one before is void,
  * and its user code ends here. A worker that has been told of no master yet has said HELLO to
  * whichever is there; only to the first one for certain. */
-static void enter_session(struct rank_worker *worker, uint32_t session)
+static void enter_session(struct rank_worker *worker, uint32_t session, uint64_t now_ns)
 {
     bool is_expected = worker->session == 0 && session == 1;
     worker->session = session;
     if (is_expected)
         return;
     bool was_used = worker->slots != NULL || worker->is_retired || worker->return_ns != 0;
-    drop_work(worker);
+    rank_worker_drop_work(worker);
     worker->incarnation = 0;
     worker->is_retired = false;
     worker->return_ns = 0;
     worker->prepare_failures = worker->spawners_lost = 0;
     if (worker->failure != NULL)
-        leave(worker, worker->failure);
+        rank_worker_leave(worker, worker->failure);
     else if (was_used)
-        renew(worker);
+        rank_worker_renew(worker, now_ns);
     else
-        say_hello(worker);
+        rank_worker_say_hello(worker);
 }
 
 void rank_worker_hear(struct rank_worker *worker, uint64_t now_ns)
@@ -350,7 +286,7 @@ void rank_worker_handle(struct rank_worker *worker, struct message *message, uin
 {
     rank_worker_hear(worker, now_ns);
     if (message->session > worker->session && message->kind != MESSAGE_END)
-        enter_session(worker, message->session);
+        enter_session(worker, message->session, now_ns);
     if (message->session < worker->session && message->kind != MESSAGE_END)
         return;
     switch (message->kind) {
@@ -384,127 +320,6 @@ void rank_worker_handle(struct rank_worker *worker, struct message *message, uin
     case MESSAGE_FAILED:
     case MESSAGE_TASKS:
     case MESSAGE_GOODBYE:
-        return;
-    }
-}
-
-static void on_slot_failed(struct rank_worker *worker, const struct slot_event *event)
-{
-    struct message failed = {.kind = MESSAGE_FAILED};
-    failed.as.failed.assignment = event->assignment;
-    failed.as.failed.work = event->work;
-    failed.as.failed.range = event->range;
-    failed.as.failed.cause = event->cause;
-    failed.as.failed.detail = event->detail;
-    failed.as.failed.is_crash = event->is_crash;
-    failed.as.failed.is_for_good = event->is_for_good;
-    failed.as.failed.is_open = event->is_open;
-    failed.as.failed.text = event->text;
-    failed.as.failed.text_size = strnlen(event->text, sizeof event->text);
-    failed.as.failed.log = event->log;
-    failed.as.failed.log_size = event->log_size;
-    worker->unacknowledged_bytes += send_to_master(worker, &failed);
-    if (event->is_crash || event->work != WORK_RUN)
-        worker->running[event->slot].is_busy = false;
-}
-
-static void on_slot_tasks(struct rank_worker *worker, const struct slot_event *event)
-{
-    struct message tasks = {.kind = MESSAGE_TASKS};
-    tasks.as.tasks.assignment = event->assignment;
-    tasks.as.tasks.body = event->body;
-    tasks.as.tasks.body_size = event->body_size;
-    worker->unacknowledged_bytes += send_to_master(worker, &tasks);
-}
-
-/* A large result stays where it is. */
-static size_t send_report(struct rank_worker *worker, struct message *report,
-                          const struct slot_event *event)
-{
-    report->as.report.payload_size = event->body_size;
-    if (event->body_size < BODY_BYTES_COPIED) {
-        report->as.report.payload = event->body;
-        return send_to_master(worker, report);
-    }
-    report->session = worker->session;
-    report->incarnation = worker->incarnation;
-    struct byte_writer head = {0};
-    message_encode(report, &head);
-    const struct transport_parts parts = {.data = head.data,
-                                          .size = head.size,
-                                          .memory = slot_set_take_body(worker->slots, event->slot),
-                                          .body = event->body,
-                                          .body_size = event->body_size};
-    transport_send_parts(worker->transport, worker->master_rank, &parts);
-    return head.size + event->body_size;
-}
-
-/* What the executor left undone goes back first: the report ends the assignment. */
-static void on_slot_done(struct rank_worker *worker, const struct slot_event *event)
-{
-    struct running_order *running = &worker->running[event->slot];
-    if (event->work == WORK_RUN && range_end(event->range) < range_end(running->range))
-        send_returned(worker, event->assignment,
-                      range_between(range_end(event->range), range_end(running->range)), false);
-    struct message report = {.kind = MESSAGE_REPORT};
-    report.as.report.assignment = event->assignment;
-    report.as.report.work = event->work;
-    report.as.report.tasks_run = event->tasks_run;
-    report.as.report.busy_ns = event->busy_ns;
-    report.as.report.partial_count = event->partial_count;
-    report.as.report.partials = (struct partial *)(uintptr_t)event->partials;
-    worker->unacknowledged_bytes += send_report(worker, &report, event);
-    running->is_busy = false;
-    worker->spawners_lost = 0;
-}
-
-/* A prepare that fails has attempts, like a task. Who is killed by others costs none of them; but
- * if that goes on without an end, a new start of everything is better. */
-static void on_spawner_failed(struct rank_worker *worker, const struct slot_event *event,
-                              uint64_t now_ns)
-{
-    bool is_prepare_failure = !worker->is_ready && !event->is_foreign;
-    uint32_t *count = is_prepare_failure ? &worker->prepare_failures : &worker->spawners_lost;
-    uint32_t count_max = is_prepare_failure ? worker->attempts_max : SPAWNERS_LOST_MAX;
-    if (is_prepare_failure && event->is_crash && worker->crashes_max < count_max)
-        count_max = worker->crashes_max;
-    (*count)++;
-    bool is_last = *count >= count_max || event->cause == CAUSE_LIMIT;
-    struct message goodbye = {.as.goodbye.cause = event->cause,
-                              .as.goodbye.detail = event->detail,
-                              .as.goodbye.prepare_failed = is_prepare_failure && is_last,
-                              .as.goodbye.returns = !is_last};
-    say_goodbye(worker, &goodbye, event->text);
-    if (is_last)
-        return;
-    drop_work(worker);
-    uint64_t delay_ns = RETURN_DELAY_NS;
-    for (uint32_t i = 1; i < *count && delay_ns < RETURN_DELAY_NS_MAX; i++)
-        delay_ns *= 2;
-    worker->return_ns = now_ns + delay_ns;
-}
-
-static void on_slot_event(struct rank_worker *worker, const struct slot_event *event,
-                          uint64_t now_ns)
-{
-    switch (event->kind) {
-    case SLOT_EVENT_READY:
-        worker->is_ready = true;
-        worker->prepare_failures = 0;
-        return;
-    case SLOT_EVENT_PREPARE_FAILED:
-        on_spawner_failed(worker, event, now_ns);
-        return;
-    case SLOT_EVENT_FAILED:
-        on_slot_failed(worker, event);
-        return;
-    case SLOT_EVENT_TASKS:
-        on_slot_tasks(worker, event);
-        return;
-    case SLOT_EVENT_DONE:
-        on_slot_done(worker, event);
-        return;
-    case SLOT_EVENT_NONE:
         return;
     }
 }
@@ -545,7 +360,7 @@ static void keep_contact(struct rank_worker *worker, uint64_t now_ns)
     worker->last_poll_ns = now_ns;
     if (now_ns >= worker->next_heartbeat_ns) {
         struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
-        send_to_master(worker, &heartbeat);
+        rank_worker_send(worker, &heartbeat);
         uint64_t interval_ns = worker->lost_after_ns / 5;
         worker->next_heartbeat_ns =
             now_ns + (interval_ns < HEARTBEAT_NS_MAX ? interval_ns : HEARTBEAT_NS_MAX);
@@ -565,7 +380,7 @@ bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns)
 {
     keep_contact(worker, now_ns);
     if (worker->return_ns != 0 && now_ns >= worker->return_ns) {
-        renew(worker);
+        rank_worker_renew(worker, now_ns);
         return true;
     }
     if (worker->slots == NULL || worker->is_retired || !may_produce(worker))
@@ -575,7 +390,7 @@ bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns)
     for (int i = 0; i < EVENTS_PER_POLL && may_produce(worker); i++) {
         if (slot_set_poll(worker->slots, now_ns, &event) == 0)
             break;
-        on_slot_event(worker, &event, now_ns);
+        rank_worker_on_slot_event(worker, &event, now_ns);
         did_something = true;
         if (worker->is_retired || worker->slots == NULL)
             return true;

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-CK_RING_PROTOTYPE(fragment, ring_fragment)
-
 void ring_init(struct ring *ring)
 {
     ck_ring_init(&ring->control, RING_FRAGMENTS);
@@ -29,13 +27,23 @@ bool ring_is_full(const struct ring *ring)
     return used >= RING_FRAGMENTS - 1; /* ck_ring keeps one entry free */
 }
 
+/* Like the dequeue below: who reads may write over the control block at any time, also between a
+ * look at it and its use, so its mask is not used. */
+static struct ring_fragment *reserve(struct ring *ring, unsigned int producer)
+{
+    unsigned int consumer = ck_pr_load_uint(&ring->control.c_head);
+    if (((producer + 1) & (RING_FRAGMENTS - 1)) == (consumer & (RING_FRAGMENTS - 1)))
+        return NULL;
+    return &ring->fragments[producer & (RING_FRAGMENTS - 1)];
+}
+
 size_t ring_write(struct ring *ring, const void *data, size_t size, uint64_t left)
 {
     CHECK(size <= RING_MESSAGE_BYTES_MAX && left <= RING_MESSAGE_BYTES_MAX);
     size_t written = 0;
     while (written < size && ring_is_intact(ring)) {
-        struct ring_fragment *fragment =
-            ck_ring_enqueue_reserve_spsc_fragment(&ring->control, ring->fragments);
+        unsigned int producer = ck_pr_load_uint(&ring->control.p_tail);
+        struct ring_fragment *fragment = reserve(ring, producer);
         if (fragment == NULL)
             break;
         size_t part = size - written < RING_FRAGMENT_BYTES ? size - written : RING_FRAGMENT_BYTES;
@@ -43,7 +51,8 @@ size_t ring_write(struct ring *ring, const void *data, size_t size, uint64_t lef
         written += part;
         fragment->size = (uint32_t)part;
         fragment->left = (uint32_t)(size - written + left);
-        ck_ring_enqueue_commit_spsc(&ring->control);
+        ck_pr_fence_store();
+        ck_pr_store_uint(&ring->control.p_tail, producer + 1);
     }
     return written;
 }

@@ -3,6 +3,7 @@
 
 #include "../scheduler/check.h"
 #include "process_memory.h"
+#include "shared_memory.h"
 #include "slot_failure.h"
 #include "wake.h"
 
@@ -61,17 +62,10 @@ void slot_tell_stop(struct slot *slot)
 /* A new executor gets new memory: nothing of the old one's can be left in it. */
 static int create_shared(struct slot *slot)
 {
-    int descriptor = memfd_create("sheaf-slot", MFD_CLOEXEC);
+    void *shared = NULL;
+    int descriptor = shared_memory_create("sheaf-slot", sizeof *slot->shared, &shared);
     if (descriptor < 0)
         return -1;
-    void *shared = MAP_FAILED;
-    if (ftruncate(descriptor, sizeof *slot->shared) == 0)
-        shared =
-            mmap(NULL, sizeof *slot->shared, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (shared == MAP_FAILED) {
-        close(descriptor);
-        return -1;
-    }
     slot->shared = shared;
     ring_init(&slot->shared->orders);
     ring_init(&slot->shared->reports);

@@ -26,9 +26,9 @@ int spawner_reserve_successor(struct spawner *spawner, struct sheaf_error *error
 /* Before slot_set_create: has the spawner make it, if there is none, while it is still as it was
  * before MPI started. */
 int spawner_order_successor(struct spawner *spawner, struct sheaf_error *error);
-/* Ends it as spawner_stop does, and goes on with the successor. False when there is none, or none
- * that answers: the spawner is of no more use then. */
-bool spawner_renew(struct spawner *spawner);
+/* Ends it as spawner_stop does, and goes on with the successor; where none is left that answers,
+ * with one that is made anew. A code when that cannot be: it may be tried again. */
+int spawner_renew(struct spawner *spawner, struct sheaf_error *error);
 
 struct slot_set;
 

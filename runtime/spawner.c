@@ -4,6 +4,8 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "clock.h"
+#include "shared_memory.h"
+#include "spawner_again.h"
 #include "spawner_main.h"
 
 #include <bsd/sys/queue.h>
@@ -44,6 +46,8 @@ struct spawner {
     int wake;             /* eventfd */
     int epoll;            /* of socket and wake */
     struct shared_rank *shared;
+    int shared_descriptor;
+    char **environment; /* from before MPI started; owned */
     uint32_t posts_received;
     uint64_t next_look_ns;
     uint64_t closed_ns; /* when its end of the socket was found closed; 0: it is open */
@@ -69,8 +73,11 @@ static void close_spawner(struct spawner *spawner)
         close(spawner->socket);
     if (spawner->successor_socket >= 0)
         close(spawner->successor_socket);
-    if (spawner->shared != MAP_FAILED)
+    if (spawner->shared_descriptor >= 0) {
         munmap(spawner->shared, sizeof *spawner->shared);
+        close(spawner->shared_descriptor);
+    }
+    spawner_again_free_environment(spawner->environment);
     free(spawner);
 }
 
@@ -87,10 +94,12 @@ static int open_socket(int *near, int *far, struct sheaf_error *error)
 /* Makes what rank and spawner share. `far` is the spawner's end of the socket. */
 static int open_channels(struct spawner *spawner, int *far, struct sheaf_error *error)
 {
-    spawner->shared = mmap(NULL, sizeof *spawner->shared, PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (spawner->shared == MAP_FAILED)
+    void *shared = NULL;
+    spawner->shared_descriptor =
+        shared_memory_create("sheaf-rank", sizeof *spawner->shared, &shared);
+    if (spawner->shared_descriptor < 0)
         return sheaf_error_set_errno(error, errno, "cannot share memory with the spawner");
+    spawner->shared = shared;
     spawner->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     spawner->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (spawner->wake < 0 || spawner->epoll < 0)
@@ -143,8 +152,9 @@ int spawner_start(struct spawner **spawner, struct sheaf_error *error)
     hold_standard_descriptors();
     struct spawner *started = memory_allocate_zeroed(1, sizeof *started);
     *started = (struct spawner){
-        .socket = -1, .successor_socket = -1, .wake = -1, .epoll = -1, .shared = MAP_FAILED};
+        .socket = -1, .successor_socket = -1, .wake = -1, .epoll = -1, .shared_descriptor = -1};
     STAILQ_INIT(&started->queue);
+    started->environment = spawner_again_copy_environment();
     int far = -1;
     int code = open_channels(started, &far, error);
     if (code != 0)
@@ -345,19 +355,11 @@ int spawner_order_successor(struct spawner *spawner, struct sheaf_error *error)
     return code;
 }
 
-/* Its first word, which was sent when it was made, tells its process. */
-static bool adopt_successor(struct spawner *spawner)
+/* Owns its end of the socket. */
+static bool go_on_with(struct spawner *spawner, pid_t process, int socket)
 {
-    struct spawner_event event;
-    struct pollfd polled = {.fd = spawner->successor_socket, .events = POLLIN};
-    if (!has_successor(spawner) || poll(&polled, 1, SUCCESSOR_WAIT_MS) != 1 ||
-        recv(spawner->successor_socket, &event, sizeof event, MSG_DONTWAIT) !=
-            (ssize_t)sizeof event ||
-        event.kind != SPAWNER_SUCCEEDED)
-        return false;
-    spawner->process = event.process;
-    spawner->socket = spawner->successor_socket;
-    spawner->successor_socket = -1;
+    spawner->process = process;
+    spawner->socket = socket;
     spawner->posts_received = atomic_load(&spawner->shared->spawner_posts);
     spawner->next_look_ns = 0;
     spawner->closed_ns = 0;
@@ -367,10 +369,45 @@ static bool adopt_successor(struct spawner *spawner)
     return watch(spawner->epoll, spawner->socket) == 0;
 }
 
-bool spawner_renew(struct spawner *spawner)
+/* Its first word, which was sent when it was made, tells its process. */
+static bool adopt_successor(struct spawner *spawner)
+{
+    struct spawner_event event;
+    struct pollfd polled = {.fd = spawner->successor_socket, .events = POLLIN};
+    if (!has_successor(spawner))
+        return false;
+    int socket = spawner->successor_socket;
+    spawner->successor_socket = -1;
+    if (poll(&polled, 1, SUCCESSOR_WAIT_MS) == 1 &&
+        recv(socket, &event, sizeof event, MSG_DONTWAIT) == (ssize_t)sizeof event &&
+        event.kind == SPAWNER_SUCCEEDED)
+        return go_on_with(spawner, event.process, socket);
+    close(socket);
+    return false;
+}
+
+static int make_again(struct spawner *spawner, struct sheaf_error *error)
+{
+    struct spawner_again again = {.environment = spawner->environment,
+                                  .wake = spawner->wake,
+                                  .shared = spawner->shared_descriptor};
+    int near = -1;
+    int code = open_socket(&near, &again.socket, error);
+    if (code < 0)
+        return code;
+    code = spawner_again_start(&again, error);
+    close(again.socket);
+    if (code < 0)
+        close(near);
+    else if (!go_on_with(spawner, code, near))
+        code = sheaf_error_set_errno(error, errno, "cannot watch the spawner");
+    return code < 0 ? code : 0;
+}
+
+int spawner_renew(struct spawner *spawner, struct sheaf_error *error)
 {
     end_process(spawner);
-    return adopt_successor(spawner);
+    return adopt_successor(spawner) ? 0 : make_again(spawner, error);
 }
 
 void spawner_stop(struct spawner *spawner)

@@ -56,18 +56,39 @@ is_not_said()
     ! grep -q -- "$1" "$2.said" || { cat "$2.said"; fail "it is said: $1"; }
 }
 
-# Both are gone: the worker has nothing to make executors with.
-job_goes_on_with()
+# Both are gone: the worker has nothing to fork executors from.
+job_goes_on_without_any()
 {
-    local workers=$1 dir=$work/with-$1 victims
+    local workers=$1 dir=$work/without-$1 victims
     begin "$dir" "$workers"
     wait_for 60 tasks_done_are "$dir" 1 || { cat "$dir.said"; return 1; }
     victims=$(spawners_of "$dir") || { fail "no spawner"; return 1; }
     kill -KILL $victims
-    wait_for 60 grep -q 'worker 1 .*has left' "$dir.said" ||
+    wait_for 60 grep -q 'worker 1 .*has lost its spawner' "$dir.said" ||
         { cat "$dir.said"; fail "nothing is said"; return 1; }
     touch "$dir.release"
-    ends_well "$dir"
+    ends_well "$dir" && is_not_said 'starting again' "$dir" && is_not_said 'has left' "$dir"
+}
+
+# Twice in a row all that there are, and the second of them before they have begun.
+job_goes_on_after_all_are_killed_again()
+{
+    local dir=$work/again victims first
+    begin "$dir" 1
+    wait_for 60 tasks_done_are "$dir" 1 || { cat "$dir.said"; return 1; }
+    victims=$(spawners_of "$dir") || { fail "no spawner"; return 1; }
+    first=$victims
+    kill -KILL $victims
+    for _ in 1 2; do
+        wait_for 60 eval "victims=\$(spawners_of $dir)" || { fail "no other spawner"; return 1; }
+        kill -KILL $victims 2>/dev/null
+    done
+    wait_for 60 has_working_spawner "$dir" || { cat "$dir.said"; fail "nothing runs"; return 1; }
+    case " $(echo $first) " in
+    *" $(working_spawner_of "$dir") "*) fail "it was not killed"; return 1 ;;
+    esac
+    touch "$dir.release"
+    ends_well "$dir" && is_not_said 'starting again' "$dir"
 }
 
 worker_makes_another()
@@ -183,8 +204,9 @@ broken_prepare_loses_no_result()
 }
 
 make_held_mpirun
-check other_workers_do_its_tasks job_goes_on_with 2
-check without_another_worker_the_launcher_starts_again job_goes_on_with 1
+check worker_goes_on_when_all_its_spawners_are_killed job_goes_on_without_any 2
+check only_worker_goes_on_when_all_its_spawners_are_killed job_goes_on_without_any 1
+check all_spawners_killed_again_are_made_up_for job_goes_on_after_all_are_killed_again
 check worker_makes_another worker_makes_another
 for signal in KILL TERM SEGV; do
     check "sig${signal,,}_within_prepare_is_made_up_for" \

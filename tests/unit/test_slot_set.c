@@ -546,63 +546,6 @@ static void executors_see_the_gpus_of_their_slot_alone(void **state)
     unsetenv("CUDA_VISIBLE_DEVICES");
 }
 
-/* The second job's plug-in never was in the process of the first one's spawner. */
-static void spawner_has_a_successor_for_the_job_that_follows(void **state)
-{
-    (void)state;
-    struct slot_fixture *fixture = given_job("trouble");
-    struct sheaf_error error;
-    given_parameter(fixture, "where", "run");
-    given_parameter(fixture, "how", "return");
-    assert_int_equal(spawner_order_successor(fixture->spawner, &error), 0);
-    given_slots(fixture, 1);
-    when_given(fixture, 0, WORK_RUN, (struct range){0, 1}, 1);
-    next_event_is(fixture, SLOT_EVENT_FAILED);
-    slot_set_destroy(fixture->slots);
-    fixture->slots = NULL;
-    assert_true(spawner_renew(fixture->spawner));
-    free(fixture->job.plugin_path);
-    fixture->job.plugin_path = memory_copy_string(plugin_path("brackets"));
-    given_slots(fixture, 2);
-    when_given(fixture, 1, WORK_RUN, (struct range){0, 3}, 3);
-    check_range(next_event_is(fixture, SLOT_EVENT_DONE)->range, 0, 3);
-    slot_set_destroy(fixture->slots);
-    fixture->slots = NULL;
-    assert_false(spawner_renew(fixture->spawner)); /* no other was ordered */
-    fixture_end(fixture);
-}
-
-/* Nobody needs it: it ends with the spawner. */
-static void successor_that_is_not_used_is_not_left_behind(void **state)
-{
-    (void)state;
-    struct slot_fixture *fixture = given_job("brackets");
-    struct sheaf_error error;
-    assert_int_equal(spawner_order_successor(fixture->spawner, &error), 0);
-    given_slots(fixture, 1);
-    fixture_end(fixture);
-}
-
-/* Each makes another first, and is killed. */
-static void spawner_that_is_killed_is_replaced(void **state)
-{
-    (void)state;
-    struct slot_fixture *fixture = given_job("brackets");
-    struct sheaf_error error;
-    assert_int_equal(spawner_reserve_successor(fixture->spawner, &error), 0);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(spawner_order_successor(fixture->spawner, &error), 0);
-        given_slots(fixture, 1);
-        kill(spawner_process(fixture->spawner), SIGKILL);
-        next_event_is(fixture, SLOT_EVENT_PREPARE_FAILED);
-        slot_set_destroy(fixture->slots);
-        fixture->slots = NULL;
-        assert_true(spawner_renew(fixture->spawner));
-    }
-    given_slots(fixture, 1);
-    fixture_end(fixture);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -629,9 +572,6 @@ int main(void)
         cmocka_unit_test(nothing_of_the_rank_reaches_the_plugin),
         cmocka_unit_test(executors_are_bound_to_their_cores),
         cmocka_unit_test(executors_see_the_gpus_of_their_slot_alone),
-        cmocka_unit_test(spawner_has_a_successor_for_the_job_that_follows),
-        cmocka_unit_test(successor_that_is_not_used_is_not_left_behind),
-        cmocka_unit_test(spawner_that_is_killed_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
