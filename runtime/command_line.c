@@ -94,3 +94,14 @@ char *command_line_to_continue(char *const *arguments, int argument_count, bool 
     free(words);
     return line;
 }
+
+char *command_line_to_continue_run(const char *dir)
+{
+    char *words[] = {memory_copy_string("sheaf"), memory_copy_string("run"),
+                     memory_copy_string(dir)};
+    enum { WORDS = sizeof words / sizeof *words };
+    char *line = command_line_format(words, WORDS);
+    for (int i = 0; i < WORDS; i++)
+        free(words[i]);
+    return line;
+}

@@ -17,4 +17,8 @@ int command_line_drop_only(char **words, int word_count);
  * tasks as well that --only left out. Returns a string the caller owns. */
 char *command_line_to_continue(char *const *arguments, int argument_count, bool is_for_all);
 
+/* "sheaf run 'my job.sheaf'": continues the run of a directory, by what is stored there. Returns a
+ * string the caller owns. */
+char *command_line_to_continue_run(const char *dir);
+
 #endif

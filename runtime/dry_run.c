@@ -4,6 +4,7 @@
 #include "../jobs/split.h"
 #include "../jobs/task_list.h"
 #include "command_plugin.h"
+#include "input_store.h"
 #include "mpirun.h"
 #include "placement.h"
 #include "run_job.h"
@@ -15,8 +16,7 @@
 
 struct dry_run {
     const struct dry_run_options *options;
-    struct range_set done;   /* with what failed */
-    struct range_set failed; /* for good, and not to be tried again */
+    struct run_look look;
     struct range_set only;
     uint64_t task_count;
     uint64_t run_count; /* tasks that would run */
@@ -39,8 +39,8 @@ static bool would_run(const struct dry_run *dry, uint64_t task)
     const struct range one = {task, 1};
     if (options->only != NULL && !range_set_contains(&dry->only, one))
         return false;
-    return !range_set_contains(&dry->done, one) ||
-           (options->retries_failed && range_set_contains(&dry->failed, one));
+    return !range_set_contains(&dry->look.done, one) ||
+           (options->retries_failed && range_set_contains(&dry->look.failed, one));
 }
 
 static int print_command(const struct dry_run *dry, uint64_t task, struct byte_reader stored,
@@ -65,6 +65,26 @@ static int print_command(const struct dry_run *dry, uint64_t task, struct byte_r
     return 0;
 }
 
+static int check_selection(const struct dry_run *dry, struct sheaf_error *error)
+{
+    struct range beyond;
+    if (!range_set_find_from(&dry->only, dry->task_count, &beyond))
+        return 0;
+    return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                           "--only: there is no task %" PRIu64 ": the job has %" PRIu64
+                           " tasks, from 0",
+                           beyond.first, dry->task_count);
+}
+
+static int print_task(struct dry_run *dry, uint64_t task, struct byte_reader input,
+                      struct sheaf_error *error)
+{
+    if (!would_run(dry, task))
+        return 0;
+    dry->run_count++;
+    return print_command(dry, task, input, error);
+}
+
 static int print_tasks(struct dry_run *dry, struct sheaf_error *error)
 {
     const struct job *job = dry->options->job;
@@ -73,21 +93,54 @@ static int print_tasks(struct dry_run *dry, struct sheaf_error *error)
     if (code != 0)
         return code;
     dry->task_count = split_walk_task_count(walk);
+    code = check_selection(dry, error);
     struct byte_reader input;
-    struct range beyond;
-    if (range_set_find_from(&dry->only, dry->task_count, &beyond))
-        code = sheaf_error_set(error, SHEAF_ERROR_USAGE,
-                               "--only: there is no task %" PRIu64 ": the job has %" PRIu64
-                               " tasks, from 0",
-                               beyond.first, dry->task_count);
     for (uint64_t task = 0;
          code == 0 && job->command.is_there && (code = split_walk_next(walk, &input, error)) == 1;
-         task++) {
-        bool is_to_run = would_run(dry, task);
-        dry->run_count += is_to_run;
-        code = is_to_run ? print_command(dry, task, input, error) : 0;
-    }
+         task++)
+        code = print_task(dry, task, input, error);
     split_walk_destroy(walk);
+    return code;
+}
+
+/* Tasks without stored inputs are numbers. */
+static int print_stored_task(struct dry_run *dry, struct input_store *inputs, uint64_t task,
+                             struct sheaf_error *error)
+{
+    struct byte_writer bytes = {0};
+    struct byte_reader input = {0};
+    int code = 0;
+    if (inputs != NULL)
+        code = input_store_read(inputs, (struct range){task, 1}, &bytes, error);
+    if (code == 0 && inputs != NULL) {
+        struct byte_reader reader = byte_reader_of(bytes.data, bytes.size);
+        size_t size;
+        const unsigned char *data = byte_reader_get_blob(&reader, &size);
+        input = byte_reader_of(data, size);
+    }
+    if (code == 0)
+        code = print_task(dry, task, input, error);
+    byte_writer_close(&bytes);
+    return code;
+}
+
+/* The list is not what it was when the run began, or is gone: the run goes on without it. */
+static int print_stored_tasks(struct dry_run *dry, struct sheaf_error *error)
+{
+    const struct fact_job_accepted *tasks = &dry->look.tasks;
+    struct input_store *inputs = NULL;
+    int code = 0;
+    if (!dry->look.has_tasks)
+        return run_open_refuse_unstored(dry->options->options->dir, error);
+    dry->task_count = tasks->task_count;
+    if (tasks->input_bytes > 0)
+        code = input_store_open(dry->options->options->dir, tasks->task_count, tasks->input_bytes,
+                                tasks->input_crc, &inputs, error);
+    if (code == 0)
+        code = check_selection(dry, error);
+    for (uint64_t task = 0; code == 0 && task < tasks->task_count; task++)
+        code = print_stored_task(dry, inputs, task, error);
+    input_store_close(inputs);
     return code;
 }
 
@@ -95,7 +148,7 @@ static void say_tasks(const struct dry_run *dry)
 {
     const struct dry_run_options *options = dry->options;
     char *dir = run_job_directory(options->options, options->job->name);
-    uint64_t done = dry->done.task_count - dry->failed.task_count;
+    uint64_t done = dry->look.done.task_count - dry->look.failed.task_count;
     fprintf(stderr, "sheaf: in %s: ", dir);
     if (options->job->split.kind == SPLIT_PLUGIN)
         fprintf(stderr, "the plug-in names the tasks; %" PRIu64 " are done\n", done);
@@ -103,11 +156,11 @@ static void say_tasks(const struct dry_run *dry)
         fprintf(stderr,
                 "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64
                 " have failed; %" PRIu64 " would run\n",
-                dry->task_count, done, dry->failed.task_count, dry->run_count);
+                dry->task_count, done, dry->look.failed.task_count, dry->run_count);
     else
         fprintf(stderr,
                 "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64 " have failed\n",
-                dry->task_count, done, dry->failed.task_count);
+                dry->task_count, done, dry->look.failed.task_count);
     if (options->job->command.is_there)
         fprintf(stderr, "sheaf: %s runs what needs a shell\n", options->job->command.shell);
     free(dir);
@@ -185,18 +238,19 @@ int dry_run(const struct dry_run_options *options, struct sheaf_error *error)
 {
     struct dry_run dry = {.options = options};
     struct run_opening opening = {.options = options->options, .job = options->job};
-    int code = run_open_look(&opening, &dry.done, &dry.failed, error);
+    int code = run_open_look(&opening, &dry.look, error);
     if (code == 0)
         code = read_selection(&dry, error);
-    if (code == 0 && options->job->split.kind != SPLIT_PLUGIN)
+    if (code == 0 && opening.needs_stored_tasks)
+        code = print_stored_tasks(&dry, error);
+    else if (code == 0 && options->job->split.kind != SPLIT_PLUGIN)
         code = print_tasks(&dry, error);
     if (code == 0) {
         fflush(stdout);
         say_tasks(&dry);
         code = say_slots(&dry, error);
     }
-    range_set_close(&dry.done);
-    range_set_close(&dry.failed);
+    run_look_close(&dry.look);
     range_set_close(&dry.only);
     return code;
 }

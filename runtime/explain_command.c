@@ -4,6 +4,7 @@
 #include "../jobs/command_record.h"
 #include "../jobs/task_list.h"
 #include "../scheduler/state.h"
+#include "command_line.h"
 #include "failed_output.h"
 #include "graph_file.h"
 #include "journal.h"
@@ -135,7 +136,9 @@ static void print_run(const struct explanation *explanation)
 {
     struct status status;
     if (!explanation->is_alive) {
-        printf("run        nothing goes on here: the same `sheaf run` continues the job\n");
+        char *line = command_line_to_continue_run(explanation->run_dir);
+        print_harmless(stdout, "run        nothing goes on here: `%s` continues the job\n", line);
+        free(line);
         return;
     }
     if (status_read(explanation->dir, &status, NULL) != 0)
@@ -324,22 +327,29 @@ static void print_advice(const struct explanation *explanation)
     const struct range one = {explanation->task, 1};
     if (!range_set_contains(state_failed(explanation->state), one))
         return;
+    char *line = command_line_to_continue_run(explanation->run_dir);
     printf("\nwhat to do next:\n");
     if (failed_outputs_find(explanation->failed, explanation->task) != NULL)
-        printf("  - `sheaf output --failed --stderr --task %" PRIu64 " %s` prints what it wrote\n",
-               explanation->task, explanation->dir);
-    if (range_set_contains(state_not_run(explanation->state), one)) {
-        printf(
-            "  - `sheaf run --retry-failed JOB` tries what failed before it again, and then it\n");
-        return;
-    }
-    if (!explanation->is_stage)
+        print_harmless(stdout,
+                       "  - `sheaf output --failed --stderr --task %" PRIu64 " %s` prints what it "
+                       "wrote\n",
+                       explanation->task, explanation->dir);
+    bool was_run = !range_set_contains(state_not_run(explanation->state), one);
+    if (was_run && !explanation->is_stage)
         printf("  - `sheaf try --task %" PRIu64
                "`, with the words behind it that came behind `sheaf "
                "run`, runs it here, alone\n",
                explanation->task);
-    printf("  - `sheaf run --retry-failed --only %" PRIu64 " JOB` tries it again\n",
-           explanation->task);
+    if (!was_run)
+        print_harmless(stdout,
+                       "  - `%s --retry-failed` tries what failed before it again, and then it\n",
+                       line);
+    else if (explanation->is_stage)
+        print_harmless(stdout, "  - `%s --retry-failed` tries what failed again\n", line);
+    else
+        print_harmless(stdout, "  - `%s --retry-failed --only %" PRIu64 "` tries it again\n", line,
+                       explanation->task);
+    free(line);
 }
 
 static int explain(void *context, const char *dir, const char *stage, struct sheaf_error *error)

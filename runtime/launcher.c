@@ -503,10 +503,7 @@ static char *line_to_continue(const struct launcher *launcher, bool is_selection
     const struct run_options *options = launcher->options;
     if (launcher->stored_input == NULL && !options->is_continued)
         return command_line_to_continue(options->arguments, options->argument_count, is_selection);
-    char program[] = "sheaf";
-    char command[] = "run";
-    char *words[] = {program, command, launcher->dir};
-    return has_begun(launcher) ? command_line_format(words, 3) : NULL;
+    return has_begun(launcher) ? command_line_to_continue_run(launcher->dir) : NULL;
 }
 
 /* The last words: the result, or what to do next. Returns the exit status. */

@@ -79,7 +79,9 @@ void master_destroy(struct master *master)
         input_store_close(master->inputs);
     if (master->directory != NULL)
         run_directory_close(master->directory);
-    scheduler_destroy(master->scheduler);
+    if (master->scheduler != NULL)
+        scheduler_destroy(master->scheduler);
+    graph_file_close(&master->stored_graph);
     range_set_close(&master->only);
     output_close(&master->output);
     effect_queue_close(&master->effects);

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "exporter.h"
 #include "failure_log.h"
+#include "graph_file.h"
 #include "input_store.h"
 #include "journal.h"
 #include "master.h"
@@ -59,7 +60,8 @@ struct master {
     struct range_set only; /* the tasks that this run is for, when options->only says so */
     struct plugin_hooks hooks;
     struct run_directory *directory;
-    bool needs_stored_tasks; /* the list is not what it was when the run began */
+    bool needs_stored_tasks;        /* the list is not what it was when the run began */
+    struct graph_file stored_graph; /* of these tasks; empty without them, or when it is lost */
     struct journal *journal;
     int journal_event; /* eventfd */
     struct scheduler *scheduler;

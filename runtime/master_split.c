@@ -14,6 +14,8 @@ enum { TASKS_PER_STEP = 20000 };
 const struct task_graph *master_find_graph(const struct master *master)
 {
     const struct split *split = &master->job.split;
+    if (master->needs_stored_tasks)
+        return master->stored_graph.graph;
     return split->kind == SPLIT_TASKS ? split->table->graph : NULL;
 }
 

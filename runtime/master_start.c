@@ -6,6 +6,7 @@
 #include "graph_file.h"
 #include "run_job.h"
 #include "run_open.h"
+#include "stored_results.h"
 
 #include "../jobs/stage_plan.h"
 
@@ -46,12 +47,13 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
 {
     struct master_job fresh = {0};
     int code = run_job_read(options, &fresh.job, error);
-    if (code < 0)
+    if (code == 0)
+        code = run_job_check(options, &fresh.job, error);
+    if (code < 0) {
+        stored_results_add_ways_out(options, &fresh.job, error);
+        job_close(&fresh.job);
         return code;
-    /* What a run that is continued has stored is all the input that it needs. */
-    code = options->is_continued && job_list_may_change(&fresh.job)
-               ? job_check_program(&fresh.job, error)
-               : job_check(&fresh.job, error);
+    }
     if (code == 0)
         code = job_check_use(&fresh.job, error);
     if (code == 0 && !options->is_under_launcher)
@@ -141,6 +143,8 @@ static int open_directory(struct master *master, struct sheaf_error *error)
     };
     int code = run_open(&opening, &master->directory, error);
     master->needs_stored_tasks = opening.needs_stored_tasks;
+    if (code == 0 && master->needs_stored_tasks) /* without a graph no task came after another */
+        graph_file_read(run_directory_path(master->directory), &master->stored_graph, NULL);
     if (code != 0 || !opening.was_edited)
         return code;
     char text[RUN_OPEN_TEXT_BYTES];
@@ -165,10 +169,19 @@ static int check_graph(const struct master *master, struct sheaf_error *error)
     const struct fact_job_accepted *job = state_job(scheduler_state(master->scheduler));
     if (job == NULL || job->graph_fingerprint == master_graph_fingerprint(master))
         return 0;
+    const char *dir = run_directory_path(master->directory);
+    if (master->needs_stored_tasks)
+        return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                               "%s/graph, which tells what each task comes after, is damaged or "
+                               "gone, and so is the list as it was: nothing was changed. Give the "
+                               "command with the list as it was, which makes the file again, or "
+                               "with --dir, which gives this list a directory of its own",
+                               dir);
     return sheaf_error_set(error, SHEAF_ERROR_IDENTITY,
-                           "the tasks of %s come after others than those of %s: run with the job "
-                           "file as it was, or start anew with --fresh",
-                           run_directory_path(master->directory), master->job.source_path);
+                           "the tasks of %s come after others than those of %s: nothing was "
+                           "changed. Run with the job file as it was, or name a directory of its "
+                           "own for this one with --dir",
+                           dir, master->job.source_path);
 }
 
 /* For `sheaf explain`, which goes without it where it cannot be written. */
@@ -190,11 +203,7 @@ static int start(struct master *master, bool is_new, struct sheaf_error *error)
     master->was_finished = state_phase(state) == PHASE_FINISHED && !master->options->retries_failed;
     int code = check_graph(master, error);
     if (code == 0 && master->needs_stored_tasks && state_phase(state) == PHASE_NEW)
-        code = sheaf_error_set(error, SHEAF_ERROR_INPUT,
-                               "the list has changed since, or is gone, and %s was stopped before "
-                               "it had stored it, so that nothing of it is done: repeat the whole "
-                               "command",
-                               run_directory_path(master->directory));
+        code = run_open_refuse_unstored(run_directory_path(master->directory), error);
     if (code == 0)
         code = master_inputs_open(master, error);
     if (code == 0)
@@ -231,14 +240,15 @@ int master_create(const struct run_options *options, struct master_job *job,
     master->journal_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     master->walltime = walltime_plan_until(end_unix_ms);
     master_select_tasks(master);
-    struct scheduler_config config = scheduler_config_of(master);
-    master->scheduler = scheduler_create(&config);
     bool is_new = false;
     int code = check_output(master, error);
     if (code == 0)
         code = open_directory(master, error);
-    if (code == 0)
+    if (code == 0) {
+        struct scheduler_config config = scheduler_config_of(master);
+        master->scheduler = scheduler_create(&config);
         code = open_journal(master, &is_new, error);
+    }
     if (code == 0)
         code = master_export_open(master, error);
     if (code == 0)

@@ -2,7 +2,9 @@
 #include "report.h"
 
 #include "../scheduler/memory.h"
+#include "command_line.h"
 #include "journal.h"
+#include "stage_list.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -212,9 +214,12 @@ size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTE
     enum phase phase = state_phase(report->state);
     size_t count = 0;
     uint64_t task;
+    char *run_dir = stage_list_run_of(report->dir);
+    char *line = command_line_to_continue_run(run_dir);
+    free(run_dir);
     if (phase < PHASE_FINISHED && !report->is_held)
-        snprintf(advice[count++], REPORT_TEXT_BYTES,
-                 "nobody works on the job: repeat the command that began the run to continue it");
+        snprintf(advice[count++], REPORT_TEXT_BYTES, "nobody works on the job: `%s` continues it",
+                 line);
     if (!report->is_stage && find_suspect(report, &task))
         snprintf(advice[count++], REPORT_TEXT_BYTES,
                  "`sheaf try --task %" PRIu64 "`, with the words behind it that came behind `sheaf "
@@ -224,11 +229,14 @@ size_t report_advise(const struct report *report, char advice[][REPORT_TEXT_BYTE
     count = advise_by_cause(report, advice, count);
     bool has_ended_badly = phase == PHASE_FAILED ||
                            (phase == PHASE_FINISHED && state_failed_task_count(report->state) > 0);
-    if (has_ended_badly && count < REPORT_ADVICE_MAX)
+    if (has_ended_badly && count < REPORT_ADVICE_MAX && is_unprepared(report))
         snprintf(advice[count++], REPORT_TEXT_BYTES,
-                 is_unprepared(report)
-                     ? "prepare failed: when its cause is mended, the same command goes on"
-                     : "the job is over: when its cause is mended, the same command with "
-                       "--retry-failed goes on with what failed");
+                 "prepare failed: when its cause is mended, `%s` goes on", line);
+    else if (has_ended_badly && count < REPORT_ADVICE_MAX)
+        snprintf(advice[count++], REPORT_TEXT_BYTES,
+                 "the job is over: when its cause is mended, `%s --retry-failed` goes on with what "
+                 "failed",
+                 line);
+    free(line);
     return count;
 }

@@ -276,6 +276,14 @@ int run_job_read(const struct run_options *options, struct job *job, struct shea
     return 0;
 }
 
+/* What a run that is continued has stored is all the input that it needs. */
+int run_job_check(const struct run_options *options, const struct job *job,
+                  struct sheaf_error *error)
+{
+    return options->is_continued && job_list_may_change(job) ? job_check_program(job, error)
+                                                             : job_check(job, error);
+}
+
 static bool is_run_of(const struct run_identity *identity, const struct job *job)
 {
     static const unsigned char none[JOB_IDENTITY_BYTES];

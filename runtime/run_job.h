@@ -7,6 +7,10 @@
 /* Reads the job and changes it as the options say, without job_check. The caller closes it. */
 int run_job_read(const struct run_options *options, struct job *job, struct sheaf_error *error);
 
+/* job_check, for a run as the options say. */
+int run_job_check(const struct run_options *options, const struct job *job,
+                  struct sheaf_error *error);
+
 /* Chooses the shell of a job of commands that was not told which: that with which the run in `dir`
  * was begun, if that is a run of the job, or else the default. NULL: there is no such run. */
 void run_job_settle_shell(struct job *job, const char *dir);

@@ -153,24 +153,26 @@ static void copy_set(const struct range_set *from, struct range_set *to)
         range_set_add(to, range);
 }
 
-static int look_at_journal(const char *dir, struct range_set *done, struct range_set *failed,
-                           struct sheaf_error *error)
+static int look_at_journal(const char *dir, struct run_look *look, struct sheaf_error *error)
 {
     struct state *state = state_create();
     char *path = run_directory_join(dir, "journal");
     struct journal_recovery recovery = {.replay = apply, .context = state};
     int code = journal_scan(path, &recovery, error);
     if (code == 0) {
-        copy_set(state_done(state), done);
-        copy_set(state_failed(state), failed);
+        const struct fact_job_accepted *accepted = state_job(state);
+        look->has_tasks = accepted != NULL;
+        if (accepted != NULL)
+            look->tasks = *accepted;
+        copy_set(state_done(state), &look->done);
+        copy_set(state_failed(state), &look->failed);
     }
     free(path);
     state_destroy(state);
     return code;
 }
 
-int run_open_look(struct run_opening *opening, struct range_set *done, struct range_set *failed,
-                  struct sheaf_error *error)
+int run_open_look(struct run_opening *opening, struct run_look *look, struct sheaf_error *error)
 {
     struct opened_options options;
     int code = set_options(opening, &options, error);
@@ -180,11 +182,25 @@ int run_open_look(struct run_opening *opening, struct range_set *done, struct ra
     if (code == 0)
         code = run_directory_look(&options.directory, &is_known, &is_edited_since, error);
     if (code == 0 && is_edited_since)
-        code = edit_find_done(&options.edit, done, error);
+        code = edit_find_done(&options.edit, &look->done, error);
     else if (code == 0 && is_known && !options.directory.is_fresh)
-        code = look_at_journal(options.directory.path, done, failed, error);
+        code = look_at_journal(options.directory.path, look, error);
     close_options(&options);
     return code;
+}
+
+void run_look_close(struct run_look *look)
+{
+    range_set_close(&look->done);
+    range_set_close(&look->failed);
+}
+
+int run_open_refuse_unstored(const char *dir, struct sheaf_error *error)
+{
+    return sheaf_error_set(error, SHEAF_ERROR_INPUT,
+                           "the list has changed since, or is gone, and %s was stopped before it "
+                           "had stored it, so that nothing of it is done: repeat the whole command",
+                           dir);
 }
 
 /* What becomes of the results of lines that are gone. */

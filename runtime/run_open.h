@@ -3,6 +3,7 @@
 #ifndef SHEAF_RUN_OPEN_H
 #define SHEAF_RUN_OPEN_H
 
+#include "../scheduler/fact.h"
 #include "edit.h"
 #include "options.h"
 #include "run_directory.h"
@@ -25,10 +26,21 @@ int run_open(struct run_opening *opening, struct run_directory **directory,
 /* When the list of a job was edited since its last run: does the same, and closes the directory
  * again. For whoever has the time: a launcher, before it starts a master. */
 int run_open_edited(struct run_opening *opening, struct sheaf_error *error);
-/* Which tasks of the job are done and which failed for good, where it is to run; changes nothing.
+/* What is there of the job where it is to run. All zero is valid: nothing. Owns. */
+struct run_look {
+    struct range_set done;   /* tasks, with those that failed */
+    struct range_set failed; /* for good */
+    bool has_tasks;          /* as they are stored: in a list that has changed they are others */
+    struct fact_job_accepted tasks;
+};
+
+/* Changes nothing there; *look must be empty, and the caller closes it, also after an error.
  * IDENTITY as run_open. */
-int run_open_look(struct run_opening *opening, struct range_set *done, struct range_set *failed,
-                  struct sheaf_error *error);
+int run_open_look(struct run_opening *opening, struct run_look *look, struct sheaf_error *error);
+void run_look_close(struct run_look *look);
+/* Why a run that needs stored tasks, of which there are none, cannot go on. Returns INPUT. */
+int run_open_refuse_unstored(const char *dir, struct sheaf_error *error);
+
 enum { RUN_OPEN_TEXT_BYTES = 400 };
 
 /* One line of what was done. */

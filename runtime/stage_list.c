@@ -88,6 +88,23 @@ char *stage_list_directory(const char *run_dir, const char *name)
     return dir;
 }
 
+char *stage_list_run_of(const char *dir)
+{
+    static const char folder[] = "/stages";
+    char *run_dir = memory_copy_string(dir);
+    char *name = strrchr(run_dir, '/');
+    if (name == NULL)
+        return run_dir;
+    *name = '\0';
+    size_t length = strlen(run_dir);
+    size_t folder_length = sizeof folder - 1;
+    if (length > folder_length && strcmp(run_dir + length - folder_length, folder) == 0)
+        run_dir[length - folder_length] = '\0';
+    else
+        *name = '/';
+    return run_dir;
+}
+
 static int no_such_stage(const char *run_dir, const char *name, const struct stage_list *list,
                          struct sheaf_error *error)
 {

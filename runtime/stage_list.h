@@ -18,6 +18,10 @@ void stage_list_close(struct stage_list *list);
 /* The run directory of a stage; the caller owns it. */
 char *stage_list_directory(const char *run_dir, const char *name);
 
+/* The run directory of the job, where `dir` is that of one of its stages; else a copy of `dir`. The
+ * caller owns it. */
+char *stage_list_run_of(const char *dir);
+
 /* What a command that reads run directories is to look at: calls `show` for the stage `name`, for
  * all stages in order when `name` is NULL, or for `run_dir` itself when the run is one (`stage` is
  * NULL then). Ends with the first result that is not 0, and returns it. USAGE for a stage that is

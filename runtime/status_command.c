@@ -3,6 +3,7 @@
 
 #include "../scheduler/memory.h"
 #include "clock.h"
+#include "command_line.h"
 #include "print_foreign.h"
 #include "progress.h"
 #include "run_directory.h"
@@ -129,10 +130,19 @@ static void print_figures(const struct status *status)
                    status->state == STATUS_FINISHED ? "" : " (when finished)");
 }
 
+/* What is said of one stage is done by the run of all. */
+static void print_way_on(const char *dir)
+{
+    char *run_dir = stage_list_run_of(dir);
+    char *line = command_line_to_continue_run(run_dir);
+    print_line("continue", "%s", line);
+    free(line);
+    free(run_dir);
+}
+
 /* What the figures do not tell: whether anybody is still at it. */
 static void print_holder(const char *dir, const struct status *status)
 {
-    static const char advice[] = "repeat the command that began the run to continue it";
     struct run_directory_holder holder;
     int is_held = run_directory_find_holder(dir, &holder, NULL);
     uint64_t now_s = clock_wall_ns() / 1000000000;
@@ -146,10 +156,11 @@ static void print_holder(const char *dir, const struct status *status)
         print_line("note", "the figures are %s old: the master is held up, perhaps by its disk",
                    age);
     else if (status->state == STATUS_INTERRUPTED && !status->has_ended)
-        print_line("note", "nobody works on it: its master is gone since about %s; %s", age,
-                   advice);
-    else if (is_held == 0 && (status->exit_status == 3 || status->exit_status == 4))
-        print_line("note", "%s", advice);
+        print_line("note", "nobody works on it: its master is gone since about %s", age);
+    bool is_unfinished =
+        status->has_ended && (status->exit_status == 3 || status->exit_status == 4);
+    if (is_held == 0 && (status->state == STATUS_INTERRUPTED || is_unfinished))
+        print_way_on(dir);
 }
 
 static void print_stage(const char *run_dir, const char *name, const char *before_it_begins)

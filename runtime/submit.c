@@ -4,6 +4,8 @@
 #include "../scheduler/memory.h"
 #include "batch_script.h"
 #include "command_line.h"
+#include "continued_command.h"
+#include "print_foreign.h"
 #include "run_job.h"
 
 #include <errno.h>
@@ -78,28 +80,47 @@ static int sort_words(int argc, char **argv, struct submission *submission,
     return 0;
 }
 
+/* The options of the run, or those that continue it, whose words `continued` owns. */
+static int read_options(const struct submission *submission, struct continued_command *continued,
+                        struct run_options *options, struct sheaf_error *error)
+{
+    int code = options_parse(submission->run_word_count, submission->run_words, options, error);
+    if (code != 0 || options->wants_help || !continued_command_is_asked(options))
+        return code;
+    code = continued_command_make(options, continued, error);
+    options_close(options);
+    return code == 0 ? options_parse(continued->word_count, continued->words, options, error)
+                     : code;
+}
+
+static int check_options(const struct run_options *options, struct sheaf_error *error)
+{
+    if (options->only == NULL && !options->retries_failed && options->rerun_stage_count == 0)
+        return 0;
+    return sheaf_error_set(error, SHEAF_ERROR_USAGE,
+                           "--only, --retry-failed and --rerun-stage are for one run, and this "
+                           "would be several rounds: put `sheaf run` with them into a script "
+                           "of your own");
+}
+
 /* What is wrong with the job is better known now than when it starts at night. */
 static int read_job(struct submission *submission, struct batch_script *script,
                     struct sheaf_error *error)
 {
     struct run_options options;
+    struct continued_command continued = {0};
     struct job job = {.name = NULL};
-    int code = options_parse(submission->run_word_count, submission->run_words, &options, error);
-    if (code != 0)
+    int code = read_options(submission, &continued, &options, error);
+    if (code != 0) {
+        continued_command_close(&continued);
         return code;
-    if (options.only != NULL || options.retries_failed || options.rerun_stage_count > 0) {
-        options_close(&options);
-        return sheaf_error_set(error, SHEAF_ERROR_USAGE,
-                               "--only, --retry-failed and --rerun-stage are for one run, and this "
-                               "would be several rounds: put `sheaf run` with them into a script "
-                               "of your own");
     }
-    if (options.wants_help)
-        submission->wants_help = true;
-    else
+    code = check_options(&options, error);
+    submission->wants_help |= options.wants_help;
+    if (code == 0 && !options.wants_help)
         code = run_job_read(&options, &job, error);
     if (code == 0 && !options.wants_help)
-        code = job_check(&job, error);
+        code = run_job_check(&options, &job, error);
     if (code == 0 && !options.wants_help) {
         script->job_name = memory_copy_string(job.name);
         script->run_directory = run_job_directory(&options, job.name);
@@ -107,6 +128,7 @@ static int read_job(struct submission *submission, struct batch_script *script,
     }
     job_close(&job);
     options_close(&options);
+    continued_command_close(&continued);
     return code;
 }
 
@@ -141,13 +163,14 @@ static int become_sbatch(const struct submission *submission, const struct batch
 static int submit(struct submission *submission, struct batch_script *script,
                   struct sheaf_error *error)
 {
-    int code = submission->wants_help ? 0 : read_job(submission, script, error);
+    /* Before the job is read: to continue one enters the directory where it was begun. */
+    int code = find_places(script, error);
+    if (code == 0 && !submission->wants_help)
+        code = read_job(submission, script, error);
     if (code == 0 && submission->wants_help) {
         fputs(help, stdout);
         return 0;
     }
-    if (code == 0)
-        code = find_places(script, error);
     if (code != 0)
         return code;
     script->sbatch_words = submission->sbatch_words + 1;
@@ -176,10 +199,9 @@ int submit_command(int argc, char **argv)
     int code = sort_words(argc, argv, &submission, &error);
     if (code == 0)
         code = submit(&submission, &script, &error);
-    if (code != 0)
-        fprintf(stderr, "sheaf: error: %s\n", error.text);
+    int status = code == 0 ? 0 : print_failure(&error);
     batch_script_close(&script);
     free(submission.sbatch_words);
     free(submission.run_words);
-    return code == 0 ? 0 : sheaf_error_exit_status(code);
+    return status;
 }

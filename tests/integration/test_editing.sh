@@ -239,7 +239,7 @@ task_is_explained()
     explained 0 'state *done' 'command *echo one' 'exit status 0' 'output *4 bytes' &&
         explained 1 'failed for good' 'exit status 3' 'assigned run of task 1 to worker 1' \
             'sheaf output --failed --stderr --task 1' 'retry-failed --only 1' &&
-        explained 2 'was under way when the run ended' 'the same `sheaf run` continues' || return 1
+        explained 2 'was under way when the run ended' "\`sheaf run $dir\` continues" || return 1
     "$sheaf" explain "$dir" --task 4 >printed 2>said
     status_is 2 && says 'no task 4: the job has 4 tasks' || return 1
     "$sheaf" explain "$dir" >printed 2>said
@@ -362,6 +362,85 @@ run_directory_continues_what_it_holds()
     status_is 2 && says 'no run has begun there'
 }
 
+lost_inputs_are_told_with_what_is_stored()
+{
+    new_run
+    : >ran
+    rm -rf files && mkdir files && echo 1 >files/1 && echo 2 >files/2
+    local command='cat {}; echo {/} >>ran'
+    run -c "$command" -i 'files/*' && ran_is 1 2 || { cat said && return 1; }
+    mv files kept && mkdir files
+    kept_as_it_was run -c "$command" -i 'files/*' && says 'no file matches' &&
+        says "$dir holds 2 results of 2 tasks: nothing was changed" &&
+        says "\`sheaf run $dir\` goes on with the list that is stored" || return 1
+    "$sheaf" run --quiet "$dir" >printed && printed_is '1\n2\n' && rm -r files && mv kept files &&
+        run -c "$command" -i 'files/*' && printed_is '1\n2\n' && ran_is '' ||
+        { cat said && return 1; }
+    new_run
+    printf 'echo 1\n' >tasks.txt
+    run tasks.txt && rm tasks.txt || { cat said && return 1; }
+    kept_as_it_was run tasks.txt && says "$dir holds 1 results of 1 tasks" || return 1
+    kept_as_it_was run -c 'echo {}' tasks.txt && says "\`sheaf run $dir\` goes on"
+}
+
+# What is run, and in what order, is what is stored; also for a list with barriers.
+changed_list_does_not_change_the_run_that_is_continued()
+{
+    local line='echo %s; echo %s >>ran'
+    new_run
+    : >ran
+    printf "$line\\n" a a >tasks.txt
+    echo '#DISBATCH BARRIER CHECK' >>tasks.txt
+    printf "$line\\n" b b >>tasks.txt
+    run tasks.txt --only 0
+    status_is 3 && ran_is a || return 1
+    printf "$line\\n" c c >>tasks.txt
+    "$sheaf" run --quiet "$dir" --dry-run >printed 2>said && printed_is 'true\necho b; echo b >>ran\n' &&
+        says '3 tasks, of which 1 are done' || { cat printed said; return 1; }
+    rm tasks.txt
+    "$sheaf" run --quiet "$dir" --dry-run --only 2 >printed 2>said &&
+        printed_is 'echo b; echo b >>ran\n' || { cat said; return 1; }
+    "$sheaf" run --quiet "$dir" --dry-run --only 3 >printed 2>said
+    status_is 2 && says 'the job has 3 tasks' || return 1
+    "$sheaf" run --quiet "$dir" >printed 2>said && printed_is 'a\nb\n' && ran_is b ||
+        { cat said; return 1; }
+}
+
+inquiries_say_how_to_continue()
+{
+    new_run
+    printf '%s\n' 'echo 0' false 'echo 2' >tasks.txt
+    run --attempts 1 tasks.txt --only 0
+    status_is 3 || return 1
+    "$sheaf" status "$dir" >printed
+    grep -qx "continue   sheaf run $dir" printed || { cat printed; return 1; }
+    "$sheaf" report "$dir" >printed
+    grep -q "nobody works on the job: \`sheaf run $dir\` continues it" printed ||
+        { cat printed; return 1; }
+    explained 2 "\`sheaf run $dir\` continues" || return 1
+    "$sheaf" run --quiet --attempts 1 "$dir" >printed 2>said
+    status_is 1 || return 1
+    "$sheaf" report "$dir" >printed
+    grep -q "\`sheaf run $dir --retry-failed\` goes on with what failed" printed ||
+        { cat printed; return 1; }
+    explained 1 "\`sheaf run $dir --retry-failed --only 1\` tries it again" || return 1
+    cat >stages.yaml <<'END'
+stages: [{name: a, command: 'test -e go_on', split: {range: 1}, limits: {attempts: 1}}]
+END
+    rm -f go_on
+    new_run
+    run stages.yaml
+    status_is 1 || return 1
+    "$sheaf" report "$dir" >printed
+    grep -q "\`sheaf run $dir --retry-failed\` goes on with what failed" printed ||
+        { cat printed; return 1; }
+    "$sheaf" explain "$dir" --stage a --task 0 >printed
+    grep -q "\`sheaf run $dir --retry-failed\` tries what failed again" printed ||
+        { cat printed; return 1; }
+    touch go_on
+    "$sheaf" run --quiet "$dir" --retry-failed 2>said || { cat said; return 1; }
+}
+
 second_command_is_refused_until_the_first_has_printed()
 {
     local launcher
@@ -433,6 +512,9 @@ for name in \
     results_of_lines_that_are_gone_come_back \
     lists_of_one_name_are_told_apart \
     run_directory_continues_what_it_holds \
+    lost_inputs_are_told_with_what_is_stored \
+    changed_list_does_not_change_the_run_that_is_continued \
+    inquiries_say_how_to_continue \
     second_command_is_refused_until_the_first_has_printed \
     merged_lists_grow \
     changed_plugin_is_refused; do

@@ -193,6 +193,22 @@ submission_goes_to_sbatch_as_it_was_typed()
     [ $status = 9 ] || fail "exit status $status, not sbatch's"
 }
 
+run_directory_is_submitted_to_be_continued()
+{
+    mkdir -p begun
+    (cd begun && printf 'echo 1\necho 2\n' >list && "$sheaf" run --quiet list --only 0 2>../said)
+    [ $? = 3 ] && rm begun/list || { cat said; return 1; }
+    "$sheaf" submit --print begun/list.sheaf >script 2>said || { cat said; return 1; }
+    grep -qx "directory=$PWD/begun/list.sheaf" script && grep -qx "cd -- $PWD || exit 4" script &&
+        grep -q "again='sheaf submit .*begun/list.sheaf'" script &&
+        grep -q 'run --grace 2min $fresh begun/list.sheaf' script || { cat script; return 1; }
+    (cd / && sh "$work/script") >out 2>said && diff out <(seq 2) || { cat said; return 1; }
+    "$sheaf" submit --print -- --fresh begun/list.sheaf >script 2>said
+    [ $? = 2 ] && grep -q 'deletes what is stored there' said || { cat said; return 1; }
+    "$sheaf" submit --print . >script 2>said
+    [ $? = 2 ] && grep -q 'no run has begun there' said || { cat said; return 1; }
+}
+
 submission_without_sbatch_says_so()
 {
     local status=0
@@ -230,6 +246,7 @@ check third_round_in_a_row_without_a_result_is_the_last \
     third_round_in_a_row_without_a_result_is_the_last
 check signal_to_the_script_reaches_the_run signal_to_the_script_reaches_the_run
 check submission_goes_to_sbatch_as_it_was_typed submission_goes_to_sbatch_as_it_was_typed
+check run_directory_is_submitted_to_be_continued run_directory_is_submitted_to_be_continued
 check submission_without_sbatch_says_so submission_without_sbatch_says_so
 check wrong_submissions_are_refused wrong_submissions_are_refused
 finish
