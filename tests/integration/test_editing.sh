@@ -395,7 +395,8 @@ changed_list_does_not_change_the_run_that_is_continued()
     run tasks.txt --only 0
     status_is 3 && ran_is a || return 1
     printf "$line\\n" c c >>tasks.txt
-    "$sheaf" run --quiet "$dir" --dry-run >printed 2>said && printed_is 'true\necho b; echo b >>ran\n' &&
+    "$sheaf" run --quiet "$dir" --dry-run >printed 2>said &&
+        printed_is 'true\necho b; echo b >>ran\n' &&
         says '3 tasks, of which 1 are done' || { cat printed said; return 1; }
     rm tasks.txt
     "$sheaf" run --quiet "$dir" --dry-run --only 2 >printed 2>said &&
