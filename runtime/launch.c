@@ -4,12 +4,14 @@
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
 #include "clock.h"
+#include "mpirun.h"
 #include "mpirun_output.h"
 #include "process_guard.h"
 #include "process_tree.h"
 #include "progress.h"
 #include "run_directory.h"
 #include "start_watch.h"
+#include "world_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -407,6 +409,7 @@ static void conclude_from_status(struct launch *launch)
 {
     int status = launch->tree.leader_status;
     launch->result.was_killed = launch->tree.has_leader_ended && WIFSIGNALED(status);
+    launch->result.has_mpirun_exited = launch->tree.has_leader_ended && WIFEXITED(status);
     if (launch->options->stop->is_asked)
         conclude(launch, LAUNCH_STOPPED, "stopped");
     else if (!launch->tree.has_leader_ended)
@@ -445,6 +448,14 @@ static void end_everything(struct launch *launch)
     mpirun_output_note(launch->output, "nothing of this mpirun is left");
 }
 
+/* In mpirun, before it is that. */
+static void note_mpirun(void *context)
+{
+    const struct launch_options *options = ((const struct launch *)context)->options;
+    if (options->world != NULL)
+        world_files_note_mpirun(options->world, mpirun_session_base(options->options));
+}
+
 static int open_streams(struct launch *launch, struct process_streams *streams,
                         struct sheaf_error *error)
 {
@@ -462,7 +473,8 @@ static int open_streams(struct launch *launch, struct process_streams *streams,
     fcntl(err[0], F_SETFL, O_NONBLOCK);
     launch->streams[MPIRUN_STREAM_OUT] = out[0];
     launch->streams[MPIRUN_STREAM_ERROR] = err[0];
-    *streams = (struct process_streams){.out = out[1], .error = err[1]};
+    *streams = (struct process_streams){
+        .out = out[1], .error = err[1], .begin = note_mpirun, .context = launch};
     return 0;
 }
 

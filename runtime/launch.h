@@ -13,6 +13,7 @@ struct launch_options {
     const char *program;    /* what its ranks execute */
     uint32_t rank_count;    /* that this host will have; 0: not known */
     const char *dir;        /* the run directory, which need not be there yet */
+    const char *world;      /* as of world_files_begin; may be NULL */
     const char *job_name;
     struct progress_display *display;
     struct stop_request *stop;
@@ -39,6 +40,7 @@ struct launch_result {
     bool is_worth_restarting;
     bool has_lost_host;            /* mpirun has said so */
     bool was_killed;               /* DIED: mpirun by a signal from somewhere else */
+    bool has_mpirun_exited;        /* by itself: its daemons have cleaned up on their hosts */
     char text[CONTROL_TEXT_BYTES]; /* why; may be empty when ENDED */
 };
 

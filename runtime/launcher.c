@@ -22,6 +22,7 @@
 #include "stop_request.h"
 #include "stored_input.h"
 #include "walltime.h"
+#include "world_files.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -329,12 +330,14 @@ static int launch_on(struct launcher *launcher, struct launch_result *result,
                      struct sheaf_error *error)
 {
     char *slots = host_slots_format(&launcher->hosts);
+    char *world = launcher->mark >= 0 ? world_files_begin(launcher->dir) : NULL;
     struct mpirun_program program = {.path = launcher->program,
                                      .is_restart = launcher->was_started,
                                      .end_unix_ms = launcher->end_unix_ms,
                                      .stored_input = launcher->stored_input,
                                      .mpi_environment = launcher->mpi_environment,
-                                     .host_slots = slots};
+                                     .host_slots = slots,
+                                     .world = world};
     struct mpirun_layout layout = choose_layout(launcher);
     char *host = host_list_format(&launcher->hosts, !mpirun_is_mapped_by_user(launcher->options));
     layout.host = host;
@@ -353,12 +356,14 @@ static int launch_on(struct launcher *launcher, struct launch_result *result,
         .program = launcher->program,
         .rank_count = knows_rank_count(launcher, &layout) ? layout.ranks : 0,
         .dir = launcher->dir,
+        .world = world,
         .job_name = launcher->job.name,
         .display = &launcher->display,
         .stop = &launcher->stop,
         .leave_ns = launcher->leave_ns,
     };
     int code = launch_run(&options, result, error);
+    world_files_finish(launcher->dir, world, result->has_mpirun_exited && !result->has_lost_host);
     free(arguments);
     free(host);
     free(slots);
@@ -479,6 +484,7 @@ static bool restart(struct launcher *launcher, const struct launch_result *resul
 /* Launches until the job has ended. Returns its exit status, or a code. */
 static int run(struct launcher *launcher, struct launch_result *result, struct sheaf_error *error)
 {
+    world_files_sweep(launcher->dir); /* of a launcher that was killed */
     for (;;) {
         *result = (struct launch_result){.text = ""};
         int code = launch_once(launcher, result, error);

@@ -155,6 +155,19 @@ const char *mpirun_find_parameter(const struct run_options *options, const char 
     return NULL;
 }
 
+const char *mpirun_session_base(const struct run_options *options)
+{
+    static const char *const parameters[] = {"orte_tmpdir_base", "orte_local_tmpdir_base",
+                                             "prte_tmpdir_base", "prte_local_tmpdir_base"};
+    static const char *const variables[] = {"TMPDIR", "TEMP", "TMP"};
+    const char *base = NULL;
+    for (size_t i = 0; base == NULL && i < sizeof parameters / sizeof *parameters; i++)
+        base = mpirun_find_parameter(options, parameters[i]);
+    for (size_t i = 0; base == NULL && i < sizeof variables / sizeof *variables; i++)
+        base = getenv(variables[i]);
+    return base != NULL ? base : "/tmp";
+}
+
 bool mpirun_is_mapped_by_user(const struct run_options *options)
 {
     for (size_t i = 0; i < options->mpi_option_count; i++) {
@@ -234,6 +247,7 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
     add_pair(&list, "--stored-input", program->stored_input);
     add_pair(&list, "--mpi-environment", program->mpi_environment);
     add_pair(&list, "--host-slots", program->host_slots);
+    add_pair(&list, "--world", program->world);
     for (int i = 0; i < options->argument_count; i++)
         add(&list, options->arguments[i]);
     add(&list, NULL);

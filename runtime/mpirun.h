@@ -22,6 +22,9 @@ const char *mpirun_find_parameter(const struct run_options *options, const char 
 /* Whether the user's own words for mpirun say where ranks go. */
 bool mpirun_is_mapped_by_user(const struct run_options *options);
 
+/* The folder in which mpirun makes its session directory. Borrowed from there. */
+const char *mpirun_session_base(const struct run_options *options);
+
 /* Where ranks go. */
 struct mpirun_layout {
     uint32_t ranks;
@@ -44,6 +47,7 @@ struct mpirun_program {
     const char *stored_input;    /* NULL: none */
     const char *mpi_environment; /* a word of mpi_environment.h; NULL: none */
     const char *host_slots;      /* a word of host_slots.h; NULL: none */
+    const char *world;           /* as of world_files_begin; NULL: none */
 };
 
 /* The argument vector of mpirun, ended by NULL. The caller frees it with free(): its strings are

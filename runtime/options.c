@@ -163,6 +163,7 @@ static const struct option_entry option_table[] = {
     OPTION(TEXT, 0, "stored-input", "PATH", NULL, AT(stored_input), 0, 0),
     OPTION(TEXT, 0, "mpi-environment", "WORD", NULL, AT(mpi_environment), 0, 0),
     OPTION(TEXT, 0, "host-slots", "WORD", NULL, AT(host_slots), 0, 0),
+    OPTION(TEXT, 0, "world", "PATH", NULL, AT(world), 0, 0),
     OPTION(FLAG, 0, "continued", NULL, NULL, AT(is_continued), 0, 0),
     OPTION(FLAG, 0, "under-launcher", NULL, NULL, AT(is_under_launcher), 0, 0),
     OPTION(FLAG, 0, "restart", NULL, NULL, AT(is_restart), 0, 0),

@@ -72,6 +72,7 @@ struct run_options {
     const char *stored_input;    /* where it has stored standard input; NULL: nowhere */
     const char *mpi_environment; /* mpi_environment.h; NULL: it had none */
     const char *host_slots;      /* as host_slots_find reads it; NULL: none are said */
+    const char *world;           /* as of world_files_begin; NULL: no records are kept */
     bool is_under_launcher;      /* a launcher reads this rank's standard error */
     bool is_restart;      /* it started this run before: --fresh was obeyed then, and the lock
                              may still be held by what was just ended */

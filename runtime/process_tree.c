@@ -44,6 +44,8 @@ static _Noreturn void become(char *const *arguments, const struct process_stream
 {
     if (!process_detach(parent, SIGTERM))
         _exit(126);
+    if (streams->begin != NULL)
+        streams->begin(streams->context);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(streams->out, STDOUT_FILENO) >= 0 &&
         dup2(streams->error, STDERR_FILENO) >= 0)

@@ -30,6 +30,8 @@ struct process_tree {
 struct process_streams {
     int out;
     int error;
+    void (*begin)(void *context); /* called in the leader before it executes the program; or NULL */
+    void *context;
 };
 
 /* Starts arguments[0] (found in $PATH) in a session of its own, with default signals; it gets

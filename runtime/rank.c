@@ -10,6 +10,7 @@
 #include "rank_worker.h"
 #include "session.h"
 #include "stage_run.h"
+#include "world_files.h"
 
 #include "../scheduler/memory.h"
 #include "control.h"
@@ -399,6 +400,8 @@ int rank_main(const struct run_options *options)
     char failure[SHEAF_ERROR_TEXT_BYTES + STATUS_HOST_BYTES + sizeof "on : "] = "";
     struct sheaf_error mpi_error;
     struct master_job job = {0};
+    if (options->world != NULL)
+        world_files_note_rank(options->world, false);
     pid_t witness = options->is_under_launcher ? rank_witness_start(environment.rank) : 0;
     /* Both fork, which must happen before MPI starts. What fails is told after it: a rank that
      * leaves while MPI starts would hang the others. */
@@ -414,6 +417,8 @@ int rank_main(const struct run_options *options)
         return sheaf_error_exit_status(code); /* which the witness tells */
     }
     rank_witness_end(witness);
+    if (options->world != NULL)
+        world_files_note_rank(options->world, true);
     if (environment.rank == MASTER_RANK)
         tell_mpi_up(options);
     return run(&rank, &job, load_code, &error);

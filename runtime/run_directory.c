@@ -62,8 +62,8 @@ int run_directory_write_file(const char *dir, const char *name, const void *data
  * ended before it wrote one. */
 static bool is_name_of_beginning(const char *name)
 {
-    static const char *const names[] = {
-        ".", "..", "lock", LAUNCHER_MARK, "logs", "journal", "identity.sheaf-tmp"};
+    static const char *const names[] = {".",    "..",      "lock",   LAUNCHER_MARK,
+                                        "logs", "journal", "worlds", "identity.sheaf-tmp"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

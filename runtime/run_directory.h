@@ -20,6 +20,7 @@
  *     logs/          of tasks and of mpirun
  *     next.partial/  the journal, inputs and identity of an edited list, while they are made
  *     next/          the same, whole: the run is theirs, and they are being moved to their places
+ *     worlds/        what each mpirun that runs keeps elsewhere (world_files.h)
  *     stop           present: somebody asked the run to stop
  *     handover       present: another master waits for the lock, to go on in this one's place
  */
