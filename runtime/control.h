@@ -28,7 +28,7 @@ enum control_kind {
     CONTROL_MESSAGE,
     CONTROL_END,        /* everything is on disk; what follows is only leaving MPI */
     CONTROL_MPI_UP,     /* rank 0 says: all ranks have got so far that none waits for another */
-    CONTROL_RANK_ENDED, /* before that; the others would wait for it without an end */
+    CONTROL_RANK_ENDED, /* says its witness */
 };
 
 enum control_level { CONTROL_INFO = 1, CONTROL_WARNING, CONTROL_ERROR };

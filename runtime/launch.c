@@ -9,6 +9,7 @@
 #include "process_guard.h"
 #include "process_tree.h"
 #include "progress.h"
+#include "rank_deaths.h"
 #include "run_directory.h"
 #include "start_watch.h"
 #include "world_files.h"
@@ -58,6 +59,7 @@ struct launch {
     struct process_tree tree;
     struct start_watch start;
     bool is_mpi_up;
+    struct rank_deaths deaths;
     struct mpirun_output *output;
     int streams[MPIRUN_STREAMS]; /* -1 once ended */
     int master_descriptor;       /* a pidfd; -1 when it is not on this host */
@@ -116,11 +118,25 @@ static void take_master(struct launch *launch, const char *host, pid_t process)
         launch->master_descriptor = pidfd_open(process, 0);
 }
 
-/* The other ranks wait for it without an end. */
+/* The master may be where it cannot see that itself. */
+static void pass_death_on(struct launch *launch, int rank)
+{
+    struct sheaf_error error;
+    if (rank == 0)
+        enter(launch, STAGE_ENDING, LAST_WORDS_NS);
+    else if (rank_deaths_tell(&launch->deaths, launch->options->dir, (uint32_t)rank, &error) != 0)
+        mpirun_output_note(launch->output, "%s", error.text);
+}
+
+/* While MPI starts the other ranks wait for it without an end. */
 static void take_rank_ended(struct launch *launch, const struct control_line *line)
 {
-    if (launch->is_mpi_up || launch->stage > STAGE_RUNNING)
+    if (launch->stage > STAGE_RUNNING)
         return;
+    if (launch->is_mpi_up) {
+        pass_death_on(launch, line->as.rank_ended.rank);
+        return;
+    }
     conclude(launch, LAUNCH_NO_START, "rank %d on %s ended while MPI started",
              line->as.rank_ended.rank, line->as.rank_ended.host);
     terminate(launch);
@@ -495,6 +511,7 @@ int launch_run(const struct launch_options *options, struct launch_result *resul
     launch->master_descriptor = -1;
     launch->start.program = options->program;
     launch->start.rank_count = options->rank_count;
+    rank_deaths_forget(options->dir);
     launch->output = mpirun_output_create(&(struct mpirun_output_events){take_line, show, launch},
                                           options->options->is_verbose);
     struct process_streams streams;
@@ -520,6 +537,9 @@ int launch_run(const struct launch_options *options, struct launch_result *resul
     if (launch->master_descriptor >= 0)
         close(launch->master_descriptor);
     start_watch_close(&launch->start);
+    if (launch->deaths.count > 0)
+        rank_deaths_forget(options->dir);
+    rank_deaths_close(&launch->deaths);
 out:
     mpirun_output_destroy(launch->output);
     free(launch);

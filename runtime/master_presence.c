@@ -1,14 +1,17 @@
-/* master_presence.c - sees at once that a worker beside the master has ended. Elsewhere its silence
- * tells, after --lost-after. */
+/* master_presence.c - sees at once that a worker beside the master has ended. Of one elsewhere the
+ * launcher tells, or else its silence, after --lost-after. */
 #include "master_private.h"
 
 #include "process_children.h"
+#include "rank_deaths.h"
 
 #include <poll.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define LOOK_NS (SHEAF_NS_PER_S / 10)
+#define LOOK_NS         (SHEAF_NS_PER_S / 10)
+/* A file system of many hosts is asked each time. */
+#define LOOK_AT_TOLD_NS (SHEAF_NS_PER_S / 4)
 
 /* What has another parent may be in a container, where numbers mean other processes. */
 void master_presence_watch(struct master *master, uint32_t rank)
@@ -39,10 +42,28 @@ static void on_end(struct master *master, uint32_t rank)
     master_step(master, &input, NULL, 0);
 }
 
+static void on_told(void *context, uint32_t rank)
+{
+    struct master *master = context;
+    if (rank < (uint32_t)transport_rank_count(master->transport) &&
+        rank != (uint32_t)transport_rank(master->transport) && !master->members[rank].has_ended)
+        on_end(master, rank);
+}
+
+/* Without a launcher the file would be one that an earlier one has left. */
+static void look_at_told(struct master *master)
+{
+    if (!master->options->is_under_launcher || master->now_ns < master->next_told_ns)
+        return;
+    master->next_told_ns = master->now_ns + LOOK_AT_TOLD_NS;
+    rank_deaths_read(master_request_dir(master), on_told, master);
+}
+
 void master_presence_look(struct master *master)
 {
     if (master->now_ns < master->next_presence_ns)
         return;
+    look_at_told(master);
     master->next_presence_ns = master->now_ns + LOOK_NS;
     for (int i = 0; i < transport_rank_count(master->transport); i++) {
         struct pollfd ended = {.fd = master->members[i].process_descriptor, .events = POLLIN};

@@ -84,6 +84,7 @@ struct master {
     uint64_t next_stop_check_ns;
     uint64_t next_handover_check_ns;
     uint64_t next_presence_ns;
+    uint64_t next_told_ns; /* when to look for what the launcher tells of it */
     struct walltime walltime;
     uint64_t stop_deadline_ns; /* UINT64_MAX until a stop was asked for */
     uint64_t no_tick_before_ns;

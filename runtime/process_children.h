@@ -10,5 +10,7 @@ void process_children_find(void (*found)(void *context, pid_t child), void *cont
 void process_find_all(void (*found)(void *context, pid_t process, pid_t parent), void *context);
 /* The parent of a process; 0 when it has gone. */
 pid_t process_parent(pid_t process);
+/* As ps(1) names it: 'R', 'S', 'D', 'T', 'Z'; NUL when it has gone. */
+char process_state(pid_t process);
 
 #endif

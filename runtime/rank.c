@@ -46,6 +46,7 @@ struct rank {
     const char *worker_failure; /* why it cannot work, or NULL; borrowed */
     char *mpi_environment;      /* of tasks; NULL: empty */
     pid_t parent;
+    pid_t witness; /* 0: none */
     uint64_t next_parent_check_ns;
     struct idling idling;
     bool is_orphan;
@@ -358,6 +359,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
     topology_close(&rank->topology);
     free(rank->mpi_environment);
     transport_destroy(rank->transport);
+    rank_witness_end(rank->witness);
     session_close(!is_clean, status, WATCHDOG_S);
     return status;
 }
@@ -402,7 +404,8 @@ int rank_main(const struct run_options *options)
     struct master_job job = {0};
     if (options->world != NULL)
         world_files_note_rank(options->world, false);
-    pid_t witness = options->is_under_launcher ? rank_witness_start(environment.rank) : 0;
+    if (options->is_under_launcher)
+        rank.witness = rank_witness_start(environment.rank);
     /* Both fork, which must happen before MPI starts. What fails is told after it: a rank that
      * leaves while MPI starts would hang the others. */
     int load_code = environment.rank == MASTER_RANK ? master_job_load(options, &job, &error) : 0;
@@ -416,7 +419,6 @@ int rank_main(const struct run_options *options)
         tell_error(options, &mpi_error);
         return sheaf_error_exit_status(code); /* which the witness tells */
     }
-    rank_witness_end(witness);
     if (options->world != NULL)
         world_files_note_rank(options->world, true);
     if (environment.rank == MASTER_RANK)

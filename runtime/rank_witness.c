@@ -1,5 +1,4 @@
-/* rank_witness.c - a process beside a rank that tells the launcher if the rank ends while MPI
- * starts. */
+/* rank_witness.c - a process beside a rank that tells the launcher if the rank ends. */
 #include "rank_witness.h"
 
 #include "control.h"

@@ -17,6 +17,7 @@ struct start_watch {
     size_t present_count; /* of them, at the last look */
     uint64_t looked_ns;   /* then */
     uint64_t changed_ns;  /* since then these are there */
+    uint64_t settled_ns;  /* since then nobody starts another; 0: somebody may */
     uint64_t missed_ns;   /* since then one is missing that was seen; 0: none is */
 };
 

@@ -77,6 +77,15 @@ node_is_killed()
     ends_well && nothing_is_left_on head a b
 }
 
+# Its host is there, and tells at once.
+worker_elsewhere_is_killed()
+{
+    launch head worker --host a,b,c --lost-after 10min --silence-timeout 10min
+    in_the_middle || return 1
+    on_host c pkill -KILL -o -x sheaf
+    ends_well && says "(c) is lost: its process has ended" && nothing_is_left_on head a b c
+}
+
 node_beside_the_launcher_is_killed()
 {
     printf "%s\n" "a slots=2" b "c slots=2" >"$work/hostfile"

@@ -66,6 +66,47 @@ deaths_of_all_workers_are_noticed()
         is_said_soon 'lost its workers.*starting again' "$dir" && ends_well "$dir"
 }
 
+# The master is started by a shell, so that for it the workers might be anywhere.
+make_far_mpirun()
+{
+    cat >far-rank <<'END'
+#!/bin/sh
+[ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
+"$@"
+exit $?
+END
+    cat >far-mpirun <<'END'
+#!/usr/bin/env bash
+words=()
+for word; do
+    [ "${word##*/}" != sheaf ] || words+=("$(dirname "$0")/far-rank")
+    words+=("$word")
+done
+exec mpirun "${words[@]}"
+END
+    chmod +x far-rank far-mpirun
+}
+
+death_of_far_worker_is_noticed()
+{
+    local dir=$work/far
+    begin "$dir" --mpirun "$work/far-mpirun"
+    wait_for 60 tasks_done_are "$dir" 1 || { cat "$dir.said"; fail "nothing runs"; return 1; }
+    kill -KILL "$(pid_of_rank "$dir" 1)"
+    is_said_soon 'worker 1 .*is lost: its process has ended' "$dir" && ends_well "$dir" &&
+        ! grep 'starting again' "$dir.said"
+}
+
+deaths_of_all_far_workers_are_noticed()
+{
+    local dir=$work/all-far
+    begin "$dir" --mpirun "$work/far-mpirun"
+    wait_for 60 tasks_done_are "$dir" 1 || { cat "$dir.said"; fail "nothing runs"; return 1; }
+    kill -KILL "$(pid_of_rank "$dir" 1)" "$(pid_of_rank "$dir" 2)"
+    is_said_soon 'lost its workers.*starting again' "$dir" && ends_well "$dir" &&
+        [ ! -e "$dir/ended-ranks" ] || fail "the list of ended ranks is left"
+}
+
 # is_refused STATUS TEXT OPTION...: before anything is started.
 is_refused()
 {
@@ -146,6 +187,9 @@ loading_that_crashes_is_not_made_again()
         { cat said; fail "it is not said"; }
 }
 
+make_far_mpirun
+check death_of_far_worker_is_noticed death_of_far_worker_is_noticed
+check deaths_of_all_far_workers_are_noticed deaths_of_all_far_workers_are_noticed
 check deaths_of_all_workers_are_noticed deaths_of_all_workers_are_noticed
 check worker_that_cannot_work_says_why worker_that_cannot_work_says_why
 check loading_that_somebody_kills_is_made_again loading_that_somebody_kills_is_made_again
