@@ -2,6 +2,7 @@
 #include "checked_file.h"
 
 #include "run_directory.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -37,7 +38,7 @@ int checked_file_write(const char *dir, const char *name, const void *text, size
 
 static int read_all(const char *path, struct byte_writer *bytes, struct sheaf_error *error)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = run_place_open_stream(path, "r");
     if (file == NULL)
         return sheaf_error_set_errno(error, errno, "cannot read %s", path);
     char part[4096];

@@ -5,6 +5,7 @@
 #include "../scheduler/memory.h"
 #include "run_directory.h"
 #include "run_identity.h"
+#include "run_place.h"
 #include "stored_command.h"
 
 #include <errno.h>
@@ -42,7 +43,9 @@ static void add(struct continued_command *command, char *word)
 static int read_stored(const char *dir, struct stored_command *stored, struct sheaf_error *error)
 {
     struct run_identity identity;
-    int code = run_identity_read(dir, &identity, error);
+    int code = run_place_open(dir, error);
+    if (code == 0)
+        code = run_identity_read(dir, &identity, error);
     if (code == SHEAF_ERROR_NOT_FOUND)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "%s is a directory, and no run has begun there: name a job file, a "

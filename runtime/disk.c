@@ -1,6 +1,8 @@
 /* disk.c - the operating system's file operations behind struct disk. */
 #include "disk.h"
 
+#include "run_place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 static int system_open(void *context, const char *path, int flags, mode_t mode)
 {
     (void)context;
-    return open(path, flags, mode);
+    return run_place_open_file(path, flags, mode);
 }
 
 static int system_close(void *context, int descriptor)
@@ -46,19 +48,19 @@ static int system_truncate(void *context, int descriptor, off_t size)
 static int system_rename(void *context, const char *from, const char *to)
 {
     (void)context;
-    return rename(from, to);
+    return run_place_rename(from, to);
 }
 
 static int system_unlink(void *context, const char *path)
 {
     (void)context;
-    return unlink(path);
+    return run_place_unlink(path);
 }
 
 static int system_sync_directory(void *context, const char *path)
 {
     (void)context;
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = run_place_open_folder(path);
     if (descriptor < 0)
         return -1;
     int result = fsync(descriptor);
@@ -71,7 +73,8 @@ static int system_sync_directory(void *context, const char *path)
 static int system_make_directory(void *context, const char *path, mode_t mode)
 {
     (void)context;
-    return mkdir(path, mode);
+    (void)mode;
+    return run_place_make_folder(path);
 }
 
 static off_t system_size(void *context, int descriptor)

@@ -2,6 +2,7 @@
 #include "executor_log.h"
 
 #include "../scheduler/memory.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, HOST_BYTES = 256, LOG_MODE = 0600, DIRECTORY_MODE = 0700 };
+enum { PATH_BYTES = 4096, HOST_BYTES = 256, LOG_MODE = 0600 };
 static const char left_out[] = "\n[...]\n";
 
 enum { STAT_BLOCK_BYTES = 512, KEPT_BYTES = EXECUTOR_LOG_BYTES_MAX / 2, HOLE_UNIT_BYTES = 1 << 20 };
@@ -31,30 +32,51 @@ static bool name_log(char path[PATH_BYTES], const char *run_dir, long spawner, i
     return length > 0 && length < PATH_BYTES;
 }
 
-static int open_log(const char *run_dir, long spawner, int64_t slot)
+/* -1 with the error. */
+static int open_log(const char *run_dir, long spawner, int64_t slot, struct sheaf_error *error)
 {
     char path[PATH_BYTES];
-    if (run_dir == NULL || !name_log(path, run_dir, spawner, slot))
+    errno = ENAMETOOLONG;
+    if (run_place_open(run_dir, error) != 0)
         return -1;
+    if (!name_log(path, run_dir, spawner, slot))
+        goto fail;
     char *name = strrchr(path, '/');
     *name = '\0';
-    if (mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
-        return -1;
+    if (run_place_make_folder(path) != 0 && errno != EEXIST)
+        goto fail;
     *name = '/';
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, LOG_MODE);
+    int log = run_place_open_file(path, O_WRONLY | O_CREAT | O_APPEND, LOG_MODE);
+    if (log >= 0)
+        return log;
+fail:
+    sheaf_error_set_errno(error, errno, "cannot write in %s/logs", run_dir);
+    return -1;
+}
+
+/* What user code writes must not reach the launcher, which would take it for a rank's words. */
+static void show_nothing(void)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null < 0) {
+        close(STDERR_FILENO);
+        return;
+    }
+    dup2(null, STDERR_FILENO);
+    close(null);
 }
 
 void executor_log_open(const char *run_dir, long spawner, int64_t slot)
 {
-    int log = open_log(run_dir, spawner, slot);
+    struct sheaf_error error;
+    int log = run_dir != NULL ? open_log(run_dir, spawner, slot, &error) : -1;
     if (log >= 0) {
         dup2(log, STDERR_FILENO);
         close(log);
     } else if (run_dir != NULL) {
-        fprintf(stderr,
-                "sheaf: cannot write a task log in %s/logs: %s; output of tasks is shown "
-                "here\n",
-                run_dir, strerror(errno));
+        fprintf(stderr, "sheaf: there is no task log, and what tasks write is lost: %s\n",
+                error.text);
+        show_nothing();
     }
     dup2(STDERR_FILENO, STDOUT_FILENO);
 }
@@ -62,7 +84,7 @@ void executor_log_open(const char *run_dir, long spawner, int64_t slot)
 static void free_older_part(const char *path, off_t size)
 {
     off_t end = (size - KEPT_BYTES) / HOLE_UNIT_BYTES * HOLE_UNIT_BYTES;
-    int log = open(path, O_WRONLY | O_CLOEXEC);
+    int log = run_place_open_file(path, O_WRONLY, 0);
     if (log < 0)
         return;
     int failed = fallocate(log, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end);
@@ -78,8 +100,8 @@ void executor_log_limit(const char *run_dir, long spawner, int64_t slot)
 {
     char path[PATH_BYTES];
     struct stat status;
-    if (run_dir != NULL && name_log(path, run_dir, spawner, slot) && stat(path, &status) == 0 &&
-        status.st_size > EXECUTOR_LOG_BYTES_MAX &&
+    if (run_dir != NULL && name_log(path, run_dir, spawner, slot) &&
+        run_place_stat(path, &status) == 0 && status.st_size > EXECUTOR_LOG_BYTES_MAX &&
         (uint64_t)status.st_blocks * STAT_BLOCK_BYTES > EXECUTOR_LOG_BYTES_MAX)
         free_older_part(path, status.st_size);
 }
@@ -171,7 +193,7 @@ static size_t read_span(int log, struct executor_log_span span, char *text, size
 size_t executor_log_read(const char *path, struct executor_log_span span, char *text,
                          size_t text_size)
 {
-    int log = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int log = run_place_open_file(path, O_RDONLY, 0);
     struct stat status;
     const char *name = strrchr(path, '/');
     size_t size = 0;
@@ -193,7 +215,7 @@ void executor_log_drop_empty(const char *run_dir, long spawner, int64_t slot)
 {
     char path[PATH_BYTES];
     struct stat status;
-    if (run_dir != NULL && name_log(path, run_dir, spawner, slot) && stat(path, &status) == 0 &&
-        status.st_size == 0)
-        unlink(path);
+    if (run_dir != NULL && name_log(path, run_dir, spawner, slot) &&
+        run_place_stat(path, &status) == 0 && status.st_size == 0)
+        run_place_unlink(path);
 }

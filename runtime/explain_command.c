@@ -23,7 +23,9 @@
 enum { EVENTS_MAX = 12, EVENT_BYTES = 512, TIME_BYTES = 32, TASKS_TOLD_MAX = 8 };
 
 static const char usage[] = "Usage: sheaf explain DIR [--stage NAME] --task I\n\n"
-                            "Says what became of a task of the run in DIR, and why it waits.\n";
+                            "Says what became of a task of the run in DIR, and why it waits.\n\n"
+                            "  --stage NAME   of this stage of a job in stages\n"
+                            "  --shared-dir   believe a directory in which other users may write\n";
 
 struct explanation {
     const char *run_dir;

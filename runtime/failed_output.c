@@ -2,6 +2,7 @@
 #include "failed_output.h"
 
 #include "disk.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,14 +16,19 @@ enum { PATH_BYTES = 4096 };
 static int open_file(const struct failed_output_place *place)
 {
     char path[PATH_BYTES];
+    if (run_place_open(place->run_dir, NULL) != 0) {
+        errno = EPERM;
+        return -1;
+    }
     int length = snprintf(path, sizeof path, "%s/" FAILED_OUTPUT_FOLDER, place->run_dir);
-    if (length < 0 || length >= (int)sizeof path || (mkdir(path, 0700) != 0 && errno != EEXIST))
+    if (length < 0 || length >= (int)sizeof path ||
+        (run_place_make_folder(path) != 0 && errno != EEXIST))
         return -1;
     length = snprintf(path, sizeof path, "%s/" FAILED_OUTPUT_FOLDER "/%s-%ld-%u", place->run_dir,
                       place->host, (long)place->spawner, place->slot);
     if (length < 0 || length >= (int)sizeof path)
         return -1;
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return run_place_open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 }
 
 void failed_output_append(const struct failed_output_place *place,

@@ -3,6 +3,7 @@
 
 #include "../scheduler/memory.h"
 #include "run_directory.h"
+#include "run_place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,7 +43,7 @@ static void add_records(struct failed_outputs *outputs, const struct mapping *ma
 
 static int read_file(struct failed_outputs *outputs, const char *path, struct sheaf_error *error)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = run_place_open_file(path, O_RDONLY, 0);
     struct stat status;
     if (file < 0 || fstat(file, &status) != 0) {
         int code = sheaf_error_set_errno(error, errno, "cannot read %s", path);
@@ -83,7 +84,7 @@ int failed_outputs_read(const char *run_dir, struct failed_outputs **outputs,
 {
     char *folder = run_directory_join(run_dir, FAILED_OUTPUT_FOLDER);
     struct failed_outputs *read = memory_allocate_zeroed(1, sizeof *read);
-    DIR *stream = opendir(folder);
+    DIR *stream = run_place_list(folder);
     int code = 0;
     if (stream == NULL && errno != ENOENT)
         code = sheaf_error_set_errno(error, errno, "cannot read %s", folder);

@@ -5,6 +5,7 @@
 #include "../scheduler/memory.h"
 #include "atomic_file.h"
 #include "run_directory.h"
+#include "run_place.h"
 #include "segment.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ static void put_names(struct byte_writer *writer, const struct task_graph *graph
 
 static int read_bytes(const char *path, struct byte_writer *bytes, struct sheaf_error *error)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = run_place_open_stream(path, "r");
     if (file == NULL)
         return sheaf_error_set_errno(error, errno, "cannot read %s", path);
     unsigned char *part = memory_allocate(READ_BYTES);

@@ -4,6 +4,7 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "checksum.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ static int map_descriptor(int descriptor, const char *path, struct mapping *mapp
 /* Maps the file, which must have mapping->size bytes. */
 static int mapping_open(const char *path, struct mapping *mapping, struct sheaf_error *error)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = run_place_open_file(path, O_RDONLY, 0);
     if (descriptor < 0 && errno == ENOENT)
         return damaged(path, "the file is gone", error);
     if (descriptor < 0)

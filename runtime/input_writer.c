@@ -4,6 +4,7 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "checksum.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,9 +91,9 @@ static int output_open(struct output *output, const char *dir, const char *name,
     size_t size = strlen(dir) + strlen(name) + 2;
     output->path = memory_allocate(size);
     snprintf(output->path, size, "%s/%s", dir, name);
-    if (unlink(output->path) != 0 && errno != ENOENT)
+    if (run_place_unlink(output->path) != 0 && errno != ENOENT)
         return write_error(output, errno, error);
-    output->descriptor = open(output->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    output->descriptor = run_place_open_file(output->path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (output->descriptor < 0)
         return write_error(output, errno, error);
     byte_writer_reserve(&output->buffer, BUFFER_BYTES);
@@ -176,7 +177,7 @@ uint64_t input_writer_task_count(const struct input_writer *writer)
 
 static int sync_directory(const struct input_writer *writer, struct sheaf_error *error)
 {
-    int descriptor = open(writer->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = run_place_open_folder(writer->dir);
     if (descriptor < 0)
         return sheaf_error_set_errno(error, errno, "cannot open the run directory %s", writer->dir);
     int code = 0;

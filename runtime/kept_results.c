@@ -6,6 +6,7 @@
 #include "../scheduler/memory.h"
 #include "disk.h"
 #include "run_directory.h"
+#include "run_place.h"
 #include "segment.h"
 
 #include <errno.h>
@@ -93,7 +94,7 @@ int kept_results_open(const char *dir, const unsigned char commands[JOB_IDENTITY
 {
     struct kept_results *opened = memory_allocate_zeroed(1, sizeof *opened);
     opened->path = run_directory_join(dir, KEPT_RESULTS_NAME);
-    opened->descriptor = open(opened->path, O_RDONLY | O_CLOEXEC);
+    opened->descriptor = run_place_open_file(opened->path, O_RDONLY, 0);
     *is_damaged = false;
     if (opened->descriptor < 0 && errno != ENOENT) {
         int code = sheaf_error_set_errno(error, errno, "cannot read %s", opened->path);
@@ -170,7 +171,7 @@ int kept_writer_create(const char *dir, const unsigned char commands[JOB_IDENTIT
 {
     struct kept_writer *created = memory_allocate_zeroed(1, sizeof *created);
     created->path = run_directory_join(dir, KEPT_RESULTS_NAME);
-    created->descriptor = open(created->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    created->descriptor = run_place_open_file(created->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (created->descriptor < 0) {
         int code = write_error(created, error);
         kept_writer_destroy(created);

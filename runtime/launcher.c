@@ -18,6 +18,7 @@
 #include "run_directory.h"
 #include "run_job.h"
 #include "run_open.h"
+#include "run_place.h"
 #include "start_limits.h"
 #include "stop_request.h"
 #include "stored_input.h"
@@ -117,7 +118,7 @@ static int claim(struct launcher *launcher, const char *dir, struct sheaf_error 
     if (launcher->mark >= 0 || launcher->options->is_dry)
         return 0;
     int code = run_directory_mark_launcher(dir, &launcher->mark, &launcher->is_new, error);
-    return code == SHEAF_ERROR_IN_USE ? code : 0;
+    return code == SHEAF_ERROR_IN_USE || code == SHEAF_ERROR_PERMISSION ? code : 0;
 }
 
 static int store_for_dry_run(struct launcher *launcher, struct sheaf_error *error)
@@ -165,7 +166,7 @@ static bool has_begun(const struct launcher *launcher)
     if (launcher->dir == NULL)
         return false;
     char *path = run_directory_join(launcher->dir, "identity");
-    bool is_there = access(path, F_OK) == 0;
+    bool is_there = run_place_has(path);
     free(path);
     return is_there;
 }

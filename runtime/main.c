@@ -11,6 +11,7 @@
 #include "rank.h"
 #include "report_command.h"
 #include "run_directory.h"
+#include "run_place.h"
 #include "session.h"
 #include "spawner_again.h"
 #include "stage_list.h"
@@ -38,6 +39,8 @@ static int run_command(int argc, char **argv)
     struct sheaf_error error;
     if (options_parse(argc, argv, &options, &error) != 0)
         return fail(&error);
+    if (options.is_shared)
+        run_place_share();
     if (!options.wants_help && continued_command_is_asked(&options)) {
         int code = continued_command_make(&options, &continued, &error);
         options_close(&options);
@@ -49,6 +52,8 @@ static int run_command(int argc, char **argv)
         }
     }
     int status = 0;
+    if (options.is_shared)
+        run_place_share();
     if (options.wants_help)
         options_print_help(stdout);
     else if (options.is_dry && session_is_under_mpi())
@@ -89,10 +94,12 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static const char journal_help[] = "Usage: sheaf journal verify [--stage NAME] DIR\n"
-                                   "       sheaf journal dump [--stage NAME] DIR\n\n"
-                                   "Checks what the run in DIR has stored, or prints it.\n\n"
-                                   "  --stage NAME   only this stage of a job in stages\n";
+static const char journal_help[] =
+    "Usage: sheaf journal verify [--stage NAME] DIR\n"
+    "       sheaf journal dump [--stage NAME] DIR\n\n"
+    "Checks what the run in DIR has stored, or prints it.\n\n"
+    "  --stage NAME   only this stage of a job in stages\n"
+    "  --shared-dir   believe a directory in which other users may write\n";
 
 static int journal_command(int argc, char **argv)
 {
@@ -156,8 +163,29 @@ static int unknown_command(const char *word)
     return EXIT_USAGE;
 }
 
+/* Of the commands that look at a run: it means the same for all. Returns how many words are left.
+ */
+static int take_shared(const char *word, int argc, char **argv)
+{
+    static const char *const names[] = {"status", "report", "explain", "output", "journal"};
+    bool is_taken = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        is_taken |= strcmp(word, names[i]) == 0;
+    int count = 0;
+    for (int i = 0; i < argc; i++) {
+        bool is_share = is_taken && i > 0 && strcmp(argv[i], "--shared-dir") == 0;
+        if (is_share)
+            run_place_share();
+        else
+            argv[count++] = argv[i];
+    }
+    argv[count] = NULL;
+    return count;
+}
+
 static int dispatch(const char *word, int argc, char **argv)
 {
+    argc = take_shared(word, argc, argv);
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, word) == 0)
             return commands[i].command(argc, argv);

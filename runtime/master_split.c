@@ -1,6 +1,7 @@
 /* master_split.c - turns the job into stored tasks: by a built-in split, or from the plug-in's. */
 #include "master_private.h"
 
+#include "run_place.h"
 #include "run_swap.h"
 
 #include <errno.h>
@@ -97,7 +98,7 @@ static int move_inputs(const char *folder, const char *dir, struct sheaf_error *
     for (size_t i = 0; code == 0 && i < sizeof names / sizeof *names; i++) {
         char *from = run_directory_join(folder, names[i]);
         char *to = run_directory_join(dir, names[i]);
-        if (rename(from, to) != 0)
+        if (run_place_rename(from, to) != 0)
             code = sheaf_error_set_errno(error, errno, "cannot rename %s to %s", from, to);
         free(from);
         free(to);
@@ -116,7 +117,7 @@ int master_inputs_make_again(struct master *master, struct sheaf_error *error)
                                dir);
     char *folder = run_directory_join(dir, "inputs.again");
     int code = run_swap_remove(dir, "inputs.again", error);
-    if (code == 0 && mkdir(folder, 0700) != 0)
+    if (code == 0 && run_place_make_folder(folder) != 0)
         code = sheaf_error_set_errno(error, errno, "cannot make %s", folder);
     if (code == 0)
         code = split_again(master, folder, error);

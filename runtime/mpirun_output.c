@@ -4,6 +4,7 @@
 #include "../scheduler/memory.h"
 #include "mpirun_complaint.h"
 #include "noise.h"
+#include "run_place.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -184,7 +185,7 @@ static void rotate(const char *path)
 {
     char *old = NULL;
     if (asprintf(&old, "%s.old", path) >= 0)
-        rename(path, old);
+        run_place_rename(path, old);
     free(old);
 }
 
@@ -193,11 +194,11 @@ void mpirun_output_open_log(struct mpirun_output *output, const char *path)
     if (output->is_log_opened)
         return;
     output->is_log_opened = true;
-    output->log = fopen(path, "ae");
+    output->log = run_place_open_stream(path, "a");
     if (output->log != NULL && ftell(output->log) > LOG_ROTATE_BYTES) {
         fclose(output->log);
         rotate(path);
-        output->log = fopen(path, "ae");
+        output->log = run_place_open_stream(path, "a");
     }
     if (output->log == NULL)
         return;

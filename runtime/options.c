@@ -88,6 +88,8 @@ static const struct option_entry option_table[] = {
     OPTION(TEXT, 0, "joblog", "PATH", "write a line for each command there, as GNU parallel",
            AT(log_path), 0, 0),
     OPTION(TEXT, 'd', "dir", "DIR", "run directory (NAME.sheaf)", AT(dir), 0, 0),
+    OPTION(FLAG, 0, "shared-dir", NULL, "trust all who may write in the run directory",
+           AT(is_shared), 0, 0),
     OPTION(TEXT, 0, "only", "LIST", "run only these tasks, such as 3-10,17 (from 0)", AT(only), 0,
            0),
     OPTION(FLAG, 0, "retry-failed", NULL, "try again what failed for good", AT(retries_failed), 0,

@@ -44,6 +44,7 @@ struct run_options {
     uint64_t walltime_ns;        /* from the start; 0 = as the batch system says */
     bool is_fresh;
     bool is_forced;
+    bool is_shared;            /* others may write in the run directory, and are trusted */
     bool is_pruned;            /* results of lines that are gone are not kept */
     const char **rerun_stages; /* run anew; none */
     size_t rerun_stage_count;

@@ -32,6 +32,7 @@ static const char usage[] =
     "Prints what the commands of the run in DIR have written, in the order of the tasks.\n\n"
     "  --task LIST    only these tasks, such as 3-10,17 (from 0)\n"
     "  --stage NAME   only this stage of a job in stages\n"
+    "  --shared-dir   believe a directory in which other users may write\n"
     "  --stderr       what they wrote to standard error\n"
     "  --failed       the last attempts of tasks that failed for good, instead of the others\n"
     "  --follow       goes on until the job ends, in the order of the tasks\n"

@@ -3,6 +3,7 @@
 
 #include "../jobs/command_record.h"
 #include "../scheduler/memory.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -283,7 +284,7 @@ bool publish_link(const char *path, const char *name)
 static int copy_file(const char *path, int descriptor, const struct publish_join *join,
                      struct sheaf_error *error)
 {
-    int source = open(path, O_RDONLY | O_CLOEXEC);
+    int source = run_place_open_file(path, O_RDONLY, 0);
     if (source < 0)
         return sheaf_error_set_errno(error, errno, "cannot read the result %s", path);
     unsigned char *buffer = memory_allocate(COPY_BYTES);

@@ -3,6 +3,7 @@
 
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
+#include "run_place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
     char *run_dir = memory_allocate(message->as.welcome.run_dir_size + 1);
     memcpy(run_dir, message->as.welcome.run_dir, message->as.welcome.run_dir_size);
     run_dir[message->as.welcome.run_dir_size] = '\0';
+    run_place_open(run_dir, NULL); /* who writes there says what is wrong */
     struct slot_set_options options = {
         .job = &message->as.welcome.job,
         .has_merge = message->as.welcome.has_merge,

@@ -19,7 +19,8 @@ static const char help[] = "Usage: sheaf report [--json] [--tasks] [--stage NAME
                            "Says what failed in the run in DIR, why, and what to do about it.\n\n"
                            "  --json         one object, for scripts\n"
                            "  --tasks        all tasks that failed for good or were not run\n"
-                           "  --stage NAME   only this stage of a job in stages\n";
+                           "  --stage NAME   only this stage of a job in stages\n"
+                           "  --shared-dir   believe a directory in which other users may write\n";
 
 static int usage(void)
 {

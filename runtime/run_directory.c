@@ -5,6 +5,7 @@
 #include "atomic_file.h"
 #include "kept_results.h"
 #include "run_identity.h"
+#include "run_place.h"
 #include "run_swap.h"
 #include "stored_command.h"
 #include "stored_input.h"
@@ -72,7 +73,7 @@ static bool is_name_of_beginning(const char *name)
 
 static int check_is_ours(const char *path, struct sheaf_error *error)
 {
-    DIR *stream = opendir(path);
+    DIR *stream = run_place_list(path);
     if (stream == NULL)
         return sheaf_error_set_errno(error, errno, "cannot read the directory %s", path);
     int code = 0;
@@ -160,10 +161,13 @@ static int check_identity(const struct run_directory_options *options,
 
 static int make_directory(const char *path, struct sheaf_error *error)
 {
-    if (mkdir(path, 0700) == 0)
-        return 0;
+    if (run_place_make_folder(path) == 0)
+        return run_place_open(path, error);
     int saved_errno = errno;
     struct stat status;
+    int code = saved_errno == EEXIST ? run_place_open(path, error) : 0;
+    if (code != 0)
+        return code;
     if (saved_errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return 0;
     if (saved_errno == EEXIST)
@@ -218,7 +222,7 @@ static void clear_holder(int descriptor)
 static int make_mark(const char *dir, const char *name, struct sheaf_error *error)
 {
     char *path = run_directory_join(dir, name);
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int descriptor = run_place_open_file(path, O_WRONLY | O_CREAT, 0600);
     int code = 0;
     if (descriptor < 0)
         code = sheaf_error_set_errno(error, errno, "cannot make %s", path);
@@ -231,7 +235,7 @@ static int make_mark(const char *dir, const char *name, struct sheaf_error *erro
 static bool has_mark(const char *dir, const char *name)
 {
     char *path = run_directory_join(dir, name);
-    bool is_there = access(path, F_OK) == 0;
+    bool is_there = run_place_has(path);
     free(path);
     return is_there;
 }
@@ -275,7 +279,7 @@ static int open_lock(const struct run_directory_options *options, int *lock,
                      struct sheaf_error *error)
 {
     char *path = run_directory_join(options->path, "lock");
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int descriptor = run_place_open_file(path, O_RDWR | O_CREAT, 0600);
     int code = 0;
     if (descriptor < 0)
         code = sheaf_error_set_errno(error, errno,
@@ -300,7 +304,7 @@ static int clear(const char *dir, struct sheaf_error *error)
         return code;
     char *journal = run_directory_join(dir, "journal");
     char *discarded = run_directory_join(dir, "discarded");
-    if (rename(journal, discarded) != 0 && errno != ENOENT)
+    if (run_place_rename(journal, discarded) != 0 && errno != ENOENT)
         code = sheaf_error_set_errno(error, errno, "cannot delete %s", journal);
     free(journal);
     free(discarded);
@@ -313,7 +317,7 @@ static int make_folder(const char *dir, const char *name, struct sheaf_error *er
 {
     char *path = run_directory_join(dir, name);
     int code = 0;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (run_place_make_folder(path) != 0 && errno != EEXIST)
         code = sheaf_error_set_errno(error, errno, "cannot make %s", path);
     free(path);
     return code;
@@ -402,7 +406,9 @@ int run_directory_look(const struct run_directory_options *options, bool *is_kno
     *is_edited = false;
     if (access(options->path, F_OK) != 0)
         return 0;
-    int found = check_identity(options, &identity, error);
+    int found = run_place_open(options->path, error);
+    if (found == 0)
+        found = check_identity(options, &identity, error);
     if (found < 0)
         return found;
     *is_known = found == 1;
@@ -517,7 +523,7 @@ static int find_holder_of(const char *dir, const char *name, struct run_director
                           struct sheaf_error *error)
 {
     char *path = run_directory_join(dir, name);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = run_place_open_file(path, O_RDONLY, 0);
     if (descriptor < 0) {
         int code = sheaf_error_set_errno(error, errno, "cannot open %s (is %s a run directory?)",
                                          path, dir);
@@ -546,7 +552,7 @@ int run_directory_find_holder(const char *dir, struct run_directory_holder *hold
 static int open_mark(const char *dir, int *mark, struct sheaf_error *error)
 {
     char *path = run_directory_join(dir, LAUNCHER_MARK);
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int descriptor = run_place_open_file(path, O_RDWR | O_CREAT, 0600);
     int code = 0;
     if (descriptor < 0)
         code = sheaf_error_set_errno(error, errno,

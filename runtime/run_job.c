@@ -7,6 +7,7 @@
 #include "../jobs/suggest.h"
 #include "../scheduler/memory.h"
 #include "run_identity.h"
+#include "run_place.h"
 #include "stored_command.h"
 
 #include <stdlib.h>
@@ -135,7 +136,9 @@ static int read_stored(const struct run_options *options, struct job *job,
                        struct sheaf_error *error)
 {
     struct stored_command stored = {0};
-    int code = stored_command_read(options->dir, &stored, error);
+    int code = run_place_open(options->dir, error);
+    if (code == 0)
+        code = stored_command_read(options->dir, &stored, error);
     if (code != 0)
         return code;
     if (stored.kind == STORED_JOB_FILE)

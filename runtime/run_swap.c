@@ -4,9 +4,9 @@
 #include "../scheduler/memory.h"
 #include "disk.h"
 #include "run_directory.h"
+#include "run_place.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,20 +24,11 @@ static const char *const made_files[] = {"output", "output.incomplete", "report"
 static const char *const moved_files[] = {"inputs.data", "inputs.index", "graph",
                                           "kept",        "command",      "identity"};
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *position)
-{
-    (void)status;
-    (void)kind;
-    (void)position;
-    return remove(path);
-}
-
 int run_swap_remove(const char *dir, const char *name, struct sheaf_error *error)
 {
-    enum { DESCRIPTORS_MAX = 16 };
     char *path = run_directory_join(dir, name);
     int code = 0;
-    if (nftw(path, remove_one, DESCRIPTORS_MAX, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+    if (run_place_remove(path) != 0)
         code = sheaf_error_set_errno(error, errno, "cannot delete %s", path);
     free(path);
     return code;
@@ -46,7 +37,7 @@ int run_swap_remove(const char *dir, const char *name, struct sheaf_error *error
 /* A name that is not there has been moved before. */
 static int move(const char *from, const char *to, struct sheaf_error *error)
 {
-    if (rename(from, to) == 0 || errno == ENOENT)
+    if (run_place_rename(from, to) == 0 || errno == ENOENT)
         return 0;
     return sheaf_error_set_errno(error, errno, "cannot rename %s to %s", from, to);
 }
@@ -65,7 +56,7 @@ int run_swap_begin(const char *dir, char **folder, struct sheaf_error *error)
     if (code != 0)
         return code;
     char *path = run_directory_join(dir, FOLDER_PARTIAL);
-    if (mkdir(path, 0700) != 0) {
+    if (run_place_make_folder(path) != 0) {
         code = sheaf_error_set_errno(error, errno, "cannot make %s", path);
         free(path);
         return code;
@@ -86,7 +77,7 @@ static int move_journal(const char *dir, const char *next, struct sheaf_error *e
     char *journal = run_directory_join(dir, "journal");
     char *discarded = run_directory_join(dir, "discarded");
     int code = 0;
-    if (access(fresh, F_OK) == 0) {
+    if (run_place_has(fresh)) {
         code = run_swap_remove(dir, "discarded", error);
         if (code == 0)
             code = move(journal, discarded, error);
@@ -120,7 +111,7 @@ int run_swap_complete(const char *dir, struct sheaf_error *error)
 {
     char *next = run_directory_join(dir, FOLDER_WHOLE);
     int code = 0;
-    if (access(next, F_OK) == 0)
+    if (run_place_has(next))
         code = move_all(dir, next, error);
     free(next);
     if (code == 0)
@@ -135,7 +126,7 @@ int run_swap_commit(const char *dir, struct sheaf_error *error)
     char *partial = run_directory_join(dir, FOLDER_PARTIAL);
     char *whole = run_directory_join(dir, FOLDER_WHOLE);
     int code = sync_folder(partial, error);
-    if (code == 0 && rename(partial, whole) != 0)
+    if (code == 0 && run_place_rename(partial, whole) != 0)
         code = sheaf_error_set_errno(error, errno, "cannot rename %s to %s", partial, whole);
     free(partial);
     free(whole);

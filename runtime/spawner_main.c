@@ -16,6 +16,7 @@
 #include "mpi_environment.h"
 #include "process_children.h"
 #include "process_detach.h"
+#include "run_place.h"
 #include "spawner.h"
 #include "spawner_setup.h"
 #include "staging.h"
@@ -112,6 +113,7 @@ static void leave_rank(struct spawner_process *spawner)
         _exit(EXIT_SETUP_FAILED);
     set_standard_descriptors();
     close_all_but(spawner->options.socket, spawner->options.wake);
+    run_place_forget();
     mpi_environment_remove();
 }
 
@@ -282,6 +284,7 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
     if (spawner->chooses_threads)
         choose_threads(core_count);
     close_all_but(spawner->options.wake, spawner->options.wake);
+    run_place_forget();
     if (spawner->setup.job.command.is_there)
         command_process_watch_stops(); /* opens a descriptor that is to stay */
     block_signal(SIG_UNBLOCK, SIGTERM);

@@ -4,6 +4,7 @@
 #include "../scheduler/memory.h"
 #include "checked_file.h"
 #include "run_directory.h"
+#include "run_place.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static int compare_names(const void *a, const void *b)
 static void list_folders(const char *run_dir, struct stage_list *list)
 {
     char *path = run_directory_join(run_dir, "stages");
-    DIR *stream = opendir(path);
+    DIR *stream = run_place_list(path);
     size_t capacity = 0;
     free(path);
     if (stream == NULL)
@@ -59,7 +60,10 @@ int stage_list_read(const char *run_dir, struct stage_list *list, struct sheaf_e
     *list = (struct stage_list){0};
     struct byte_writer text = {0};
     size_t capacity = 0;
-    int code = checked_file_read(run_dir, "stages.list", &text, error);
+    int code = run_place_open(run_dir, error);
+    if (code != 0)
+        return code;
+    code = checked_file_read(run_dir, "stages.list", &text, error);
     byte_writer_put_u8(&text, '\0');
     char *rest = (char *)text.data;
     for (char *line; code == 0 && (line = strsep(&rest, "\n")) != NULL;)
@@ -132,7 +136,7 @@ int stage_list_visit(const char *run_dir, const char *name, stage_list_function 
         if (name != NULL && strcmp(list.names[i], name) != 0)
             continue;
         char *dir = stage_list_directory(run_dir, list.names[i]);
-        if (access(dir, F_OK) == 0)
+        if (run_place_has(dir))
             code = show(context, dir, list.names[i], error);
         else if (name != NULL)
             code =

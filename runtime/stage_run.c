@@ -8,6 +8,7 @@
 #include "publish.h"
 #include "run_directory.h"
 #include "run_job.h"
+#include "run_place.h"
 #include "run_swap.h"
 #include "stage_list.h"
 #include "stage_result.h"
@@ -72,7 +73,7 @@ static int forget_stage(struct stage_run *run, const char *name, struct sheaf_er
     char *dir = stage_list_directory(run->stage.run_dir, name);
     char *discarded = run_directory_join(run->stage.run_dir, "discarded");
     int code = run_swap_remove(run->stage.run_dir, "discarded", error);
-    bool was_there = code == 0 && rename(dir, discarded) == 0;
+    bool was_there = code == 0 && run_place_rename(dir, discarded) == 0;
     if (code == 0 && !was_there && errno != ENOENT)
         code = sheaf_error_set_errno(error, errno, "cannot take away %s", dir);
     if (was_there) {
@@ -119,7 +120,7 @@ static int open_directory(struct stage_run *run, struct sheaf_error *error)
         return code;
     run->stage.run_dir = run_directory_path(run->directory);
     char *stages = run_directory_join(run->stage.run_dir, "stages");
-    if (mkdir(stages, 0700) != 0 && errno != EEXIST)
+    if (run_place_make_folder(stages) != 0 && errno != EEXIST)
         code = sheaf_error_set_errno(error, errno, "cannot make %s", stages);
     free(stages);
     if (code == 0)
@@ -241,7 +242,7 @@ static int look_at_results(struct stage_run *run, size_t number, struct sheaf_er
         output_digest_describe(run->dirs[i], run->job.plan->stages[i].name, &run->reads);
     }
     run->stage.is_fresh = !stage_reads_are(run->dirs[number], &run->reads);
-    if (access(run->dirs[number], F_OK) == 0 && run->stage.is_fresh)
+    if (run_place_has(run->dirs[number]) && run->stage.is_fresh)
         tell(run, CONTROL_INFO, "stage %s runs anew: what it reads has changed", stage->name);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "atomic_file.h"
 #include "clock.h"
 #include "run_directory.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -207,7 +208,7 @@ int status_read(const char *dir, struct status *status, struct sheaf_error *erro
     int code = 0;
     json_t *json = NULL;
     json_error_t json_error;
-    FILE *file = fopen(path, "re");
+    FILE *file = run_place_open_stream(path, "r");
     if (file == NULL) {
         code = sheaf_error_set_errno(error, errno, "cannot read %s", path);
         goto out;

@@ -7,6 +7,7 @@
 #include "print_foreign.h"
 #include "progress.h"
 #include "run_directory.h"
+#include "run_place.h"
 #include "run_identity.h"
 #include "stage_list.h"
 #include "status.h"
@@ -241,7 +242,8 @@ static int print(void *context, const char *dir, const char *stage, struct sheaf
 static const char usage[] = "Usage: sheaf status [--json] [--stage NAME] DIR\n\n"
                             "Says where the run in DIR stands.\n\n"
                             "  --json         for scripts\n"
-                            "  --stage NAME   only this stage of a job in stages\n";
+                            "  --stage NAME   only this stage of a job in stages\n"
+                            "  --shared-dir   believe a directory in which other users may write\n";
 
 int status_command(int argc, char **argv)
 {
@@ -265,7 +267,9 @@ int status_command(int argc, char **argv)
         return 2;
     }
     struct sheaf_error error;
-    int code = stage != NULL ? stage_list_visit(dir, stage, print, &is_json, &error)
+    int code = run_place_open(dir, &error);
+    if (code == 0)
+        code = stage != NULL ? stage_list_visit(dir, stage, print, &is_json, &error)
                              : print(&is_json, dir, NULL, &error);
     return code < 0 ? fail(&error) : 0;
 }

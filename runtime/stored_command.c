@@ -4,6 +4,7 @@
 #include "../scheduler/memory.h"
 #include "disk.h"
 #include "run_directory.h"
+#include "run_place.h"
 #include "segment.h"
 
 #include <errno.h>
@@ -82,7 +83,7 @@ int stored_command_put(const struct run_options *options, const struct job *job,
 static int read_bytes(const char *path, struct byte_writer *bytes, struct sheaf_error *error)
 {
     struct stat status;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = run_place_open_file(path, O_RDONLY, 0);
     if (descriptor < 0 || fstat(descriptor, &status) != 0) {
         int code = sheaf_error_set_errno(error, errno, "cannot read %s", path);
         if (descriptor >= 0)

@@ -5,6 +5,7 @@
 #include "../scheduler/memory.h"
 #include "disk.h"
 #include "run_directory.h"
+#include "run_place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,7 +55,7 @@ static char *name_by(const unsigned char *digest)
 
 void stored_input_remove_others(const char *dir, const char *path)
 {
-    DIR *stream = opendir(dir);
+    DIR *stream = run_place_list(dir);
     if (stream == NULL)
         return;
     const char *kept = path != NULL ? strrchr(path, '/') : NULL;
@@ -85,13 +86,13 @@ int stored_input_write(const char *dir, int descriptor, char **path, bool *is_ne
     close(file);
     char *name = name_by(digest);
     char *stored = run_directory_join(dir, name);
-    *is_new = access(stored, F_OK) != 0;
-    if (code == 0 && rename(temporary, stored) != 0)
+    *is_new = !run_place_has(stored);
+    if (code == 0 && run_place_rename(temporary, stored) != 0)
         code = sheaf_error_set_errno(error, errno, "cannot store standard input in %s", dir);
     if (code == 0)
         code = job_path_absolute(stored, path, error);
     if (code != 0)
-        unlink(temporary);
+        run_place_unlink(temporary);
     free(temporary);
     free(stored);
     free(name);
