@@ -101,23 +101,26 @@ static size_t put_text(struct listed *listed, const void *text, size_t size)
     return place;
 }
 
-static void add_edge(struct listed *listed, size_t before, size_t after)
+static void add_edge(struct listed *listed, struct task_edge edge)
 {
     void *edges = listed->edges;
     memory_grow(&edges, &listed->edge_capacity, listed->edge_count + 1, sizeof *listed->edges);
     listed->edges = edges;
-    listed->edges[listed->edge_count++] =
-        (struct task_edge){.before = (uint32_t)before, .after = (uint32_t)after};
+    listed->edges[listed->edge_count++] = edge;
 }
 
-/* A barrier comes after all since the last one, and these after that: two edges a command. */
-static void add_barrier_edges(struct listed *listed, size_t barrier)
+/* A barrier comes after all since the last one, and these after that: two edges a command. When the
+ * last one checked in vain this one is not run either, nor is what is behind it. */
+static void add_barrier_edges(struct listed *listed, uint32_t barrier, bool is_check)
 {
-    size_t first = listed->barrier == SIZE_MAX ? 0 : listed->barrier + 1;
-    for (size_t task = first; task < barrier; task++)
-        add_edge(listed, task, barrier);
-    if (first == barrier && barrier > 0)
-        add_edge(listed, listed->barrier, barrier);
+    bool is_first = listed->barrier == SIZE_MAX;
+    uint32_t last = is_first ? 0 : (uint32_t)listed->barrier;
+    uint32_t first = is_first ? 0 : last + 1;
+    for (uint32_t task = first; task < barrier; task++)
+        add_edge(listed,
+                 (struct task_edge){.before = task, .after = barrier, .is_for_end = !is_check});
+    if (!is_first && (first == barrier || !is_check))
+        add_edge(listed, (struct task_edge){.before = last, .after = barrier});
     listed->barrier = barrier;
 }
 
@@ -135,9 +138,10 @@ static void add_command(struct listed *listed, const struct item_list *list,
         int size = snprintf(name, sizeof name, "barrier on line %llu",
                             (unsigned long long)item_list_line(list));
         command->name = put_text(listed, name, (size_t)size);
-        add_barrier_edges(listed, task);
+        add_barrier_edges(listed, (uint32_t)task, item_list_is_check(list));
     } else if (listed->barrier != SIZE_MAX) {
-        add_edge(listed, listed->barrier, task);
+        add_edge(listed,
+                 (struct task_edge){.before = (uint32_t)listed->barrier, .after = (uint32_t)task});
     }
 }
 

@@ -21,6 +21,7 @@ struct item_list {
     size_t capacity;
     uint64_t line;
     bool is_barrier;
+    bool is_check;
     struct list_directives directives;
 };
 
@@ -124,8 +125,9 @@ static int next_command(struct item_list *list, struct byte_reader *item, struct
         code = read_directive(list, &directive, error);
         if (code != 0)
             return code;
-        if (directive == DIRECTIVE_BARRIER) {
+        if (directive == DIRECTIVE_BARRIER || directive == DIRECTIVE_CHECK) {
             list->is_barrier = true;
+            list->is_check = directive == DIRECTIVE_CHECK;
             *item = byte_reader_of("true", strlen("true"));
             return 1;
         }
@@ -153,6 +155,11 @@ int item_list_next(struct item_list *list, struct byte_reader *item, struct shea
 bool item_list_is_barrier(const struct item_list *list)
 {
     return list->is_barrier;
+}
+
+bool item_list_is_check(const struct item_list *list)
+{
+    return list->is_barrier && list->is_check;
 }
 
 uint64_t item_list_line(const struct item_list *list)

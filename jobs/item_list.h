@@ -23,8 +23,9 @@ void item_list_close(struct item_list *list);
  * read or has a bad directive, LIMIT for an item longer than ITEM_BYTES_MAX. */
 int item_list_next(struct item_list *list, struct byte_reader *item, struct sheaf_error *error);
 /* Whether the last item is no command but a barrier, which comes after all items before it; those
- * behind it come after it. */
+ * behind it come after it. One that checks does so only when these have succeeded. */
 bool item_list_is_barrier(const struct item_list *list);
+bool item_list_is_check(const struct item_list *list);
 /* Of the last item, from 1. */
 uint64_t item_list_line(const struct item_list *list);
 

@@ -83,9 +83,10 @@ static int begin_repeat(struct list_directives *directives, const char *text,
     return 0;
 }
 
-static int begin_barrier(const char *rest, struct sheaf_error *error)
+static int begin_barrier(const char *rest, enum directive *directive, struct sheaf_error *error)
 {
     const char *key = skip_word(rest, "CHECK");
+    *directive = key != NULL ? DIRECTIVE_CHECK : DIRECTIVE_BARRIER;
     key = key != NULL ? key : rest;
     if (is_empty(key))
         return 0;
@@ -116,10 +117,8 @@ int list_directives_read(struct list_directives *directives, char *line, enum di
     }
     if (skip_word(text, "REPEAT") != NULL)
         return begin_repeat(directives, text, error);
-    if ((rest = skip_word(text, "BARRIER")) != NULL) {
-        *directive = DIRECTIVE_BARRIER;
-        return begin_barrier(rest, error);
-    }
+    if ((rest = skip_word(text, "BARRIER")) != NULL)
+        return begin_barrier(rest, directive, error);
     if (skip_word(text, "PERENGINE") != NULL)
         return sheaf_error_set(
             error, SHEAF_ERROR_INPUT,

@@ -20,7 +20,8 @@ struct list_directives {
 enum directive {
     DIRECTIVE_NONE = 0, /* a line like any other */
     DIRECTIVE_TAKEN,    /* commands come from it, or it says something of later ones */
-    DIRECTIVE_BARRIER,  /* what is behind it comes after all that is before it */
+    DIRECTIVE_BARRIER,  /* what is behind it starts when all that is before it has ended */
+    DIRECTIVE_CHECK,    /* likewise, when all that has succeeded */
 };
 
 /* Reads a line, which ends with NUL. INPUT for a directive that is none, or that cannot be obeyed;

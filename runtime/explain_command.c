@@ -188,13 +188,18 @@ static const char *word_for(const struct explanation *explanation, uint32_t task
     return explanation->is_alive ? "under way" : "was under way when the run ended";
 }
 
-static bool comes_after(const struct task_graph *graph, uint64_t task, uint32_t before)
+/* Whether `before` keeps the task waiting. */
+static bool is_held_by(const struct explanation *explanation, uint32_t before)
 {
-    const uint32_t *end = graph->successors + graph->successor_starts[before + 1];
-    for (const uint32_t *at = graph->successors + graph->successor_starts[before]; at < end; at++) {
-        if (*at == task)
+    const struct range one = {before, 1};
+    const struct task_graph *graph = state_graph(explanation->state);
+    bool has_ended = range_set_contains(state_done(explanation->state), one);
+    bool has_succeeded = has_ended && !range_set_contains(state_failed(explanation->state), one);
+    uint32_t end = graph->successor_starts[before + 1];
+    for (uint32_t at = graph->successor_starts[before]; at < end; at++)
+        if (graph->successors[at] == explanation->task &&
+            !(graph->is_for_end[at] ? has_ended : has_succeeded))
             return true;
-    }
     return false;
 }
 
@@ -206,10 +211,7 @@ static void print_waiting(const struct explanation *explanation)
     uint32_t count = 0;
     printf("state      waits for tasks that it comes after\n");
     for (uint32_t task = 0; task < graph->task_count; task++) {
-        const struct range one = {task, 1};
-        bool has_succeeded = range_set_contains(state_done(state), one) &&
-                             !range_set_contains(state_failed(state), one);
-        if (has_succeeded || !comes_after(graph, explanation->task, task))
+        if (!is_held_by(explanation, task))
             continue;
         if (count++ >= TASKS_TOLD_MAX)
             continue;

@@ -23,6 +23,9 @@ enum {
     READ_BYTES = 64 << 10,
 };
 
+/* A bit of the later task: the end of the earlier one is enough. */
+static const uint32_t edge_for_end = UINT32_C(1) << 31;
+
 static char *path_of(const char *dir)
 {
     return run_directory_join(dir, "graph");
@@ -36,7 +39,8 @@ static void put_edges(struct byte_writer *writer, const struct task_graph *graph
         for (uint32_t at = graph->successor_starts[task]; at < graph->successor_starts[task + 1];
              at++) {
             byte_writer_put_u32(writer, task);
-            byte_writer_put_u32(writer, graph->successors[at]);
+            byte_writer_put_u32(writer,
+                                graph->successors[at] | (graph->is_for_end[at] ? edge_for_end : 0));
         }
     }
 }
@@ -102,7 +106,9 @@ static struct task_graph *get_graph(struct byte_reader *reader)
     bool is_good = true;
     for (uint32_t i = 0; i < edge_count; i++) {
         edges[i].before = byte_reader_get_u32(reader);
-        edges[i].after = byte_reader_get_u32(reader);
+        uint32_t after = byte_reader_get_u32(reader);
+        edges[i].after = after & ~edge_for_end;
+        edges[i].is_for_end = (after & edge_for_end) != 0;
         is_good = is_good && edges[i].before < task_count && edges[i].after < task_count;
     }
     struct task_cycle cycle = {0};

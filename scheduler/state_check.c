@@ -105,6 +105,8 @@ static const char *check_graph(const struct state *state, uint64_t *task_count)
         bool is_failed = range_set_contains(&state->failed, one);
         if (graph->has_succeeded[task] != (is_done && !is_failed))
             return "what is known of a task's success is wrong";
+        if (graph->has_ended[task] != is_done)
+            return "what is known of a task's end is wrong";
         if (is_done && range_set_contains(&graph->doomed, one))
             return "a task is both done and doomed";
         bool is_waiting = graph->missing_counts[task] > 0;
@@ -116,7 +118,7 @@ static const char *check_graph(const struct state *state, uint64_t *task_count)
     return NULL;
 }
 
-/* Each task waits for as many edges as come from tasks that have not succeeded. */
+/* Each task waits for as many edges as come from tasks that have not succeeded, or not ended. */
 static const char *check_missing(const struct state *state)
 {
     const struct task_graph *edges = state->graph.used;
@@ -129,8 +131,10 @@ static const char *check_missing(const struct state *state)
         uint32_t end = edges->successor_starts[task + 1];
         for (uint32_t at = edges->successor_starts[task]; at < end; at++) {
             const struct range after = {edges->successors[at], 1};
-            missing[after.first] += !state->graph.has_succeeded[task];
-            if (is_failed && !range_set_contains(&state->done, after) &&
+            bool is_for_end = edges->is_for_end[at];
+            missing[after.first] +=
+                is_for_end ? !state->graph.has_ended[task] : !state->graph.has_succeeded[task];
+            if (is_failed && !is_for_end && !range_set_contains(&state->done, after) &&
                 !range_set_contains(&state->graph.doomed, after))
                 problem = "a task comes after one that failed for good, and is not doomed";
         }

@@ -1,8 +1,8 @@
 /* state_graph.c - tasks that come after others: which wait, and which never can run.
  *
  * All of it follows from the graph and from what is done and failed. A task waits while one that it
- * comes after has not succeeded: then it is not open. When one of those failed for good it is
- * doomed, until a fact says that it is not run. */
+ * comes after has not succeeded, or ended where that is enough: then it is not open. When one that
+ * must succeed failed for good it is doomed, until a fact says that it is not run. */
 #include "state_private.h"
 
 #include "check.h"
@@ -49,17 +49,19 @@ static bool is_waiting(const struct state *state, uint64_t task)
     return state->graph.missing_counts[task] > 0;
 }
 
-/* Of those that are done only the ones that were not run can still wait, but for a result that was
- * lost. */
+/* A task that is done may wait, too: one before it runs again. */
 uint64_t state_waiting_count(const struct state *state)
 {
     uint64_t count = 0;
+    struct range done = {0, 0};
     if (state->graph.used == NULL)
         return 0;
-    for (uint32_t task = 0; task < state->graph.used->task_count; task++)
-        count += is_waiting(state, task);
-    uint64_t not_run_count = state->not_run.task_count;
-    return count > not_run_count ? count - not_run_count : 0;
+    for (uint64_t task = 0; task < state->graph.used->task_count; task++) {
+        if (task >= range_end(done) && !range_set_find_from(&state->done, task, &done))
+            done = (struct range){UINT64_MAX, 0};
+        count += task < done.first && is_waiting(state, task);
+    }
+    return count;
 }
 
 bool state_has_waiting(const struct state *state, struct range range)
@@ -103,6 +105,7 @@ void state_begin_graph(struct state *state)
     graph->culprits = memory_allocate(task_count * sizeof *graph->culprits);
     memset(graph->culprits, UCHAR_MAX, task_count * sizeof *graph->culprits); /* TASK_NONE */
     graph->has_succeeded = memory_allocate_zeroed(task_count, sizeof *graph->has_succeeded);
+    graph->has_ended = memory_allocate_zeroed(task_count, sizeof *graph->has_ended);
     state_hold_back(state, (struct range){0, task_count});
 }
 
@@ -112,18 +115,21 @@ void state_end_graph(struct state *state)
     free(graph->missing_counts);
     free(graph->culprits);
     free(graph->has_succeeded);
+    free(graph->has_ended);
     range_set_close(&graph->doomed);
     *graph = (struct state_graph){.offered = graph->offered, .ready_seq = graph->ready_seq};
 }
 
-static void succeed(struct state *state, uint64_t task)
+/* The edges of a kind hold nothing back any more. */
+static void release(struct state *state, uint64_t task, bool is_for_end)
 {
     struct state_graph *graph = &state->graph;
     const struct task_graph *edges = graph->used;
-    graph->has_succeeded[task] = true;
     for (uint32_t at = edges->successor_starts[task]; at < edges->successor_starts[task + 1];
          at++) {
         uint32_t after = edges->successors[at];
+        if (edges->is_for_end[at] != is_for_end)
+            continue;
         CHECK(graph->missing_counts[after] > 0);
         if (--graph->missing_counts[after] > 0)
             continue;
@@ -134,13 +140,14 @@ static void succeed(struct state *state, uint64_t task)
 
 /* Its result was lost, or it failed for good after all. What is open waits again; what is out or in
  * trouble was started before and is let go on, by itself. */
-static void succeed_no_more(struct state *state, uint64_t task)
+static void hold(struct state *state, uint64_t task, bool is_for_end)
 {
     struct state_graph *graph = &state->graph;
     const struct task_graph *edges = graph->used;
-    graph->has_succeeded[task] = false;
     for (uint32_t at = edges->successor_starts[task]; at < edges->successor_starts[task + 1];
          at++) {
+        if (edges->is_for_end[at] != is_for_end)
+            continue;
         graph->missing_counts[edges->successors[at]]++;
         range_set_remove(&state->open, (struct range){edges->successors[at], 1});
     }
@@ -153,12 +160,18 @@ void state_settle_graph(struct state *state, struct range range)
         return;
     for (uint64_t task = range.first; task < range_end(range); task++) {
         const struct range one = {task, 1};
-        bool has_succeeded =
-            range_set_contains(&state->done, one) && !range_set_contains(&state->failed, one);
+        bool has_ended = range_set_contains(&state->done, one);
+        bool has_succeeded = has_ended && !range_set_contains(&state->failed, one);
+        if (has_ended && !graph->has_ended[task])
+            release(state, task, true);
+        else if (!has_ended && graph->has_ended[task])
+            hold(state, task, true);
         if (has_succeeded && !graph->has_succeeded[task])
-            succeed(state, task);
+            release(state, task, false);
         else if (!has_succeeded && graph->has_succeeded[task])
-            succeed_no_more(state, task);
+            hold(state, task, false);
+        graph->has_ended[task] = has_ended;
+        graph->has_succeeded[task] = has_succeeded;
     }
 }
 
@@ -171,7 +184,8 @@ static void doom(struct state *state, uint64_t task)
     for (uint32_t at = edges->successor_starts[task]; at < edges->successor_starts[task + 1];
          at++) {
         const struct range after = {edges->successors[at], 1};
-        if (range_set_contains(&state->done, after) || range_set_contains(&graph->doomed, after))
+        if (edges->is_for_end[at] || range_set_contains(&state->done, after) ||
+            range_set_contains(&graph->doomed, after))
             continue;
         graph->culprits[after.first] = culprit;
         range_set_add(&graph->doomed, after);

@@ -25,9 +25,10 @@ RB_PROTOTYPE(trouble_tree, trouble, by_work, )
 struct state_graph {
     const struct task_graph *offered; /* before it is known whether it is the job's */
     const struct task_graph *used;    /* NULL: the rest is empty */
-    uint32_t *missing_counts;         /* of each task: edges from tasks that have not succeeded */
+    uint32_t *missing_counts;         /* of each task: edges from tasks that hold it back */
     uint32_t *culprits;               /* of tasks that are doomed or not run */
     bool *has_succeeded;              /* each task */
+    bool *has_ended;                  /* each task: it succeeded, or failed for good */
     struct range_set doomed;
     uint64_t ready_seq;
 };

@@ -23,6 +23,9 @@ static uint64_t fingerprint_of(const struct task_graph *graph)
     uint64_t fingerprint = fingerprint_words(fingerprint_basis, &graph->task_count, 1);
     fingerprint = fingerprint_words(fingerprint, graph->successor_starts, graph->task_count + 1);
     fingerprint = fingerprint_words(fingerprint, graph->successors, graph->edge_count);
+    for (uint32_t at = 0; at < graph->edge_count; at++)
+        if (graph->is_for_end[at])
+            fingerprint = fingerprint_words(fingerprint, &at, 1);
     return fingerprint != 0 ? fingerprint : 1;
 }
 
@@ -36,21 +39,31 @@ static uint32_t *sum_starts(const uint32_t *counts, uint32_t task_count)
     return starts;
 }
 
-/* Sorts the edges by counting: first by the later task, then, keeping that order, by the earlier
- * one. */
+static void place_by_later_task(const struct task_graph *graph, const struct task_edge *edges,
+                                const struct task_edge **ordered)
+{
+    uint32_t *places = sum_starts(graph->predecessor_counts, graph->task_count);
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t i = 0; i < graph->edge_count; i++)
+            if (edges[i].is_for_end == (pass == 1))
+                ordered[places[edges[i].after]++] = &edges[i];
+    free(places);
+}
+
+/* Sorts the edges by counting: first by their kind and the later task, then, keeping that order, by
+ * the earlier one. */
 static void place_edges(struct task_graph *graph, const struct task_edge *edges)
 {
     uint32_t task_count = graph->task_count;
-    uint32_t *places = sum_starts(graph->predecessor_counts, task_count);
-    uint32_t *before = memory_allocate_zeroed(graph->edge_count, sizeof *before);
-    for (uint32_t i = 0; i < graph->edge_count; i++)
-        before[places[edges[i].after]++] = edges[i].before;
-    memcpy(places, graph->successor_starts, task_count * sizeof *places);
-    uint32_t at = 0;
-    for (uint32_t task = 0; task < task_count; task++)
-        for (uint32_t end = at + graph->predecessor_counts[task]; at < end; at++)
-            graph->successors[places[before[at]]++] = task;
-    free(before);
+    const struct task_edge **ordered = memory_allocate_zeroed(graph->edge_count, sizeof *ordered);
+    place_by_later_task(graph, edges, ordered);
+    uint32_t *places = memory_copy(graph->successor_starts, task_count * sizeof *places);
+    for (uint32_t i = 0; i < graph->edge_count; i++) {
+        uint32_t place = places[ordered[i]->before]++;
+        graph->successors[place] = ordered[i]->after;
+        graph->is_for_end[place] = ordered[i]->is_for_end;
+    }
+    free(ordered);
     free(places);
 }
 
@@ -121,7 +134,7 @@ static bool is_ordered(const struct task_graph *graph, struct task_cycle *cycle)
 struct task_graph *task_graph_create(uint32_t task_count, const struct task_edge *edges,
                                      uint32_t edge_count, struct task_cycle *cycle)
 {
-    CHECK(task_count < UINT32_MAX);
+    CHECK(task_count < UINT32_MAX / 2);
     struct task_graph *graph = memory_allocate_zeroed(1, sizeof *graph);
     uint32_t *successor_counts = memory_allocate_zeroed(task_count, sizeof *successor_counts);
     graph->task_count = task_count;
@@ -136,6 +149,7 @@ struct task_graph *task_graph_create(uint32_t task_count, const struct task_edge
     graph->successor_starts = sum_starts(successor_counts, task_count);
     free(successor_counts);
     graph->successors = memory_allocate_zeroed(edge_count, sizeof *graph->successors);
+    graph->is_for_end = memory_allocate_zeroed(edge_count, sizeof *graph->is_for_end);
     place_edges(graph, edges);
     graph->fingerprint = fingerprint_of(graph);
     if (!is_ordered(graph, cycle)) {
@@ -151,6 +165,7 @@ void task_graph_destroy(struct task_graph *graph)
         return;
     free(graph->successor_starts);
     free(graph->successors);
+    free(graph->is_for_end);
     free(graph->predecessor_counts);
     free(graph);
 }

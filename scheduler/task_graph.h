@@ -8,10 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Task `after` starts when task `before` has succeeded. */
+/* Task `after` starts when task `before` has succeeded, or when it has ended, whatever became of
+ * it. */
 struct task_edge {
     uint32_t before;
     uint32_t after;
+    bool is_for_end;
 };
 
 struct task_graph {
@@ -20,6 +22,7 @@ struct task_graph {
     uint64_t fingerprint;         /* of the edges, whatever their order was; never 0 */
     uint32_t *successor_starts;   /* task_count + 1 places in `successors` */
     uint32_t *successors;         /* of task 0, of task 1, ..., each ascending */
+    bool *is_for_end;             /* the edge to each of these */
     uint32_t *predecessor_counts; /* of each task: edges that end there */
     const char *const *names;     /* borrowed; of the tasks, for people; NULL: they have none */
 };

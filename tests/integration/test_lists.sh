@@ -151,21 +151,49 @@ END
         { ls && fail "the log of a task is another one"; }
 }
 
-# As with `after` in a job file, and as BARRIER CHECK says.
-barrier_holds_until_all_before_have_succeeded()
+# As BARRIER CHECK says, and as with `after` in a job file.
+check_holds_until_all_before_have_succeeded()
 {
     rm -f go_on
-    printf '%s\n' 'echo a' 'test -e go_on' '#DISBATCH BARRIER' 'echo b' '#DISBATCH BARRIER CHECK' \
+    printf '%s\n' 'echo a' 'test -e go_on' '#DISBATCH BARRIER CHECK' 'echo b' '#DISBATCH BARRIER' \
         'echo c' >tasks.txt
     run tasks.txt
     [ $? = 1 ] || { cat said && fail "succeeded" || return 1; }
     diff <(echo a) "$dir/output.incomplete" || return 1
-    "$sheaf" explain "$dir" --task 3 >told &&
-        grep -q 'was not run: a task that it comes after' told ||
-        { cat told && fail "does not explain" || return 1; }
+    for task in 3 5; do
+        "$sheaf" explain "$dir" --task $task >told &&
+            grep -q 'was not run: a task that it comes after' told ||
+            { cat told && fail "does not explain" || return 1; }
+    done
     touch go_on
     go_on --retry-failed tasks.txt
     prints 'a\nb\nc\n'
+}
+
+# The end of what is before it is enough, as for disBatch; what failed is still told of.
+barrier_holds_until_all_before_have_ended()
+{
+    rm -f go_on mended ran
+    printf '%s\n' 'until test -e go_on; do sleep 0.1; done; echo a >>ran; exit 1' \
+        'echo b >>ran; test -e mended && echo b' '#DISBATCH BARRIER' 'echo c >>ran; echo c' \
+        '#DISBATCH BARRIER' 'echo d >>ran; touch mended; echo d' >tasks.txt
+    dir=$(mktemp -u "$work/run.XXXXXX")
+    "$sheaf" run --quiet --attempts 1 --range-max 1 tasks.txt --dir "$dir" >printed 2>said &
+    local launcher=$!
+    wait_for 60 tasks_done_are "$dir" 1 || { cat said; return 1; }
+    "$sheaf" explain "$dir" --task 3 >told && grep -q 'barrier on line 3.*: waits for others' told ||
+        { cat told; return 1; }
+    "$sheaf" explain "$dir" --task 2 >told
+    grep -q 'after      task 0: ' told && ! grep -q 'task 1: ' told || { cat told; return 1; }
+    touch go_on
+    wait $launcher
+    [ $? = 1 ] && grep -q '2 of 6 tasks failed' said || { cat said; return 1; }
+    diff ran <(printf '%s\n' b a c d) && diff <(printf 'c\nd\n') "$dir/output.incomplete" ||
+        return 1
+    : >ran
+    go_on --attempts 1 --retry-failed tasks.txt
+    [ $? = 1 ] && diff <(sort ran) <(printf '%s\n' a b) || { cat said; return 1; }
+    diff <(printf 'b\nc\nd\n') "$dir/output.incomplete"
 }
 
 directive_that_cannot_be_obeyed_is_refused()
@@ -286,7 +314,8 @@ for name in \
     run_goes_on_with_its_shell \
     program_is_not_run_line_by_line \
     directives_for_disbatch_are_obeyed \
-    barrier_holds_until_all_before_have_succeeded \
+    check_holds_until_all_before_have_succeeded \
+    barrier_holds_until_all_before_have_ended \
     directive_that_cannot_be_obeyed_is_refused \
     braces_that_make_no_sense_are_refused \
     braces_for_the_shell_and_others_pass \

@@ -382,6 +382,7 @@ struct shadow {
     uint32_t *live;      /* 1 + place in `results` of the one that covers the task; 0 = none */
     uint8_t *in_flight;  /* scratch: assignments that run the task */
     uint64_t *done_seq;  /* the RESULT in which the task succeeded; 0 = it did not */
+    uint64_t *ended_seq; /* the same, or the fact by which it failed for good */
     uint64_t *failed_in; /* 1 + the assignment in which the task failed last; 0 = it never did */
     struct shadow_result *results; /* all that ever were accepted */
     size_t result_count;

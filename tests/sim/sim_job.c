@@ -126,14 +126,15 @@ static void draw_graph(struct sim_job *job)
     for (uint32_t task = 0; task < task_count; task++)
         for (int i = 0; i < EDGES_OF_TASK_MAX; i++) {
             uint32_t before = (uint32_t)random_below(&source, task_count);
+            bool is_for_end = random_below(&source, 4) == 0;
             if (levels[before] < levels[task])
-                edges[edge_count++] = (struct task_edge){before, task};
+                edges[edge_count++] = (struct task_edge){before, task, is_for_end};
         }
     struct task_cycle cycle;
     job->graph = task_graph_create(task_count, edges, edge_count, &cycle);
     CHECK(job->graph != NULL);
     for (uint32_t i = 0; i < edge_count; i++)
-        edges[i] = (struct task_edge){edges[i].after, edges[i].before};
+        edges[i] = (struct task_edge){edges[i].after, edges[i].before, edges[i].is_for_end};
     job->before = task_graph_create(task_count, edges, edge_count, &cycle);
     CHECK(job->before != NULL);
     free(edges);
@@ -159,7 +160,7 @@ static void spread_failures(struct sim_job *job)
         for (uint32_t task = 0; task < graph->task_count; task++)
             for (uint32_t at = graph->successor_starts[task];
                  fails[task] && at < graph->successor_starts[task + 1]; at++)
-                fails[graph->successors[at]] = true;
+                fails[graph->successors[at]] |= !graph->is_for_end[at];
     job->fails = fails;
 }
 

@@ -14,6 +14,7 @@ void shadow_reset(struct shadow *shadow)
     free(shadow->live);
     free(shadow->in_flight);
     free(shadow->done_seq);
+    free(shadow->ended_seq);
     free(shadow->failed_in);
     free(shadow->results);
     free(shadow->assignments);
@@ -29,6 +30,7 @@ static void apply_job_accepted(struct shadow *shadow, const struct fact_job_acce
     shadow->live = memory_allocate_zeroed(job->task_count, sizeof *shadow->live);
     shadow->in_flight = memory_allocate_zeroed(job->task_count, sizeof *shadow->in_flight);
     shadow->done_seq = memory_allocate_zeroed(job->task_count, sizeof *shadow->done_seq);
+    shadow->ended_seq = memory_allocate_zeroed(job->task_count, sizeof *shadow->ended_seq);
     shadow->failed_in = memory_allocate_zeroed(job->task_count, sizeof *shadow->failed_in);
 }
 
@@ -74,7 +76,7 @@ static void accept_partial(struct world *world, const struct fact *fact,
     add_result(shadow, partial, fact->seq);
     for (uint64_t task = partial->range.first; task < range_end(partial->range); task++)
         if (!is_merge && !partial->is_absent)
-            shadow->done_seq[task] = fact->seq;
+            shadow->done_seq[task] = shadow->ended_seq[task] = fact->seq;
 }
 
 static void end_assignment(struct shadow *shadow, uint64_t seq)
@@ -117,8 +119,10 @@ static void apply_attempt_failed(struct world *world, const struct fact *fact)
         shadow->failed_in[task] = 1 + failed->assignment;
     }
     for (uint64_t task = failed->range.first; task < range_end(failed->range); task++)
-        if (failed->is_final)
+        if (failed->is_final) {
             add_result(shadow, &(struct partial){.range = {task, 1}, .is_absent = true}, fact->seq);
+            shadow->ended_seq[task] = fact->seq;
+        }
 }
 
 static bool is_done(const struct shadow *shadow, struct range range)
@@ -222,7 +226,7 @@ static void apply_result_lost(struct shadow *shadow, struct range range)
         struct range lost = shadow->results[shadow->live[task] - 1].range;
         for (uint64_t i = lost.first; i < range_end(lost); i++) {
             shadow->live[i] = 0;
-            shadow->done_seq[i] = 0;
+            shadow->done_seq[i] = shadow->ended_seq[i] = 0;
         }
     }
 }
@@ -287,6 +291,7 @@ void shadow_adopt(struct world *world, const struct state *state)
         bool has_succeeded = range_set_contains(state_done(state), one) &&
                              !range_set_contains(state_failed(state), one);
         shadow->done_seq[task] = has_succeeded ? 1 : 0;
+        shadow->ended_seq[task] = range_set_contains(state_done(state), one) ? 1 : 0;
     }
     const struct partial *partial = state_find_partial(state, 0);
     for (; partial != NULL; partial = state_find_partial(state, range_end(partial->range)))
@@ -307,7 +312,8 @@ bool shadow_is_early(const struct world *world, struct range range, uint64_t seq
     for (uint64_t task = range.first; task < range_end(range); task++) {
         uint32_t end = before->successor_starts[task + 1];
         for (uint32_t at = before->successor_starts[task]; at < end; at++) {
-            uint64_t done_seq = shadow->done_seq[before->successors[at]];
+            const uint64_t *seqs = before->is_for_end[at] ? shadow->ended_seq : shadow->done_seq;
+            uint64_t done_seq = seqs[before->successors[at]];
             if (shadow->live[task] == 0 && (done_seq == 0 || done_seq > seq))
                 return true;
         }

@@ -120,11 +120,31 @@ static void barrier_is_a_task_between_those_before_and_those_behind(void **state
     const uint32_t successors[] = {3, 3, 3, 4, 5, 6, 7};
     assert_int_equal(table->graph->edge_count, 7);
     assert_memory_equal(table->graph->successors, successors, sizeof successors);
+    const bool kinds[] = {true, true, true, false, false, false, false};
+    assert_memory_equal(table->graph->is_for_end, kinds, sizeof kinds);
     job_close(&job);
     scratch_remove(&scratch);
     job = given_list(&scratch, "#DISBATCH BARRIER\na\n#DISBATCH BARRIER\n");
     assert_int_equal(job.split.table->count, 3);
-    assert_int_equal(job.split.table->graph->edge_count, 2);
+    assert_int_equal(job.split.table->graph->edge_count, 3);
+    job_close(&job);
+    scratch_remove(&scratch);
+}
+
+/* A barrier waits for ends, and so that a check in vain keeps all behind it from running, for the
+ * success of the barrier before it. */
+static void barrier_waits_for_ends_and_a_check_for_successes(void **state)
+{
+    (void)state;
+    struct scratch scratch;
+    struct job job = given_list(&scratch, "a\n#DISBATCH BARRIER CHECK\nb\n#DISBATCH BARRIER\nc\n"
+                                          "#DISBATCH BARRIER CHECK\n");
+    const struct task_graph *graph = job.split.table->graph;
+    const uint32_t successors[] = {1, 2, 3, 3, 4, 5};
+    const bool kinds[] = {false, false, false, true, false, false};
+    assert_int_equal(graph->edge_count, 6);
+    assert_memory_equal(graph->successors, successors, sizeof successors);
+    assert_memory_equal(graph->is_for_end, kinds, sizeof kinds);
     job_close(&job);
     scratch_remove(&scratch);
 }
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(repeat_makes_tasks_with_an_index_each),
         cmocka_unit_test(line_number_is_told_to_those_who_ask),
         cmocka_unit_test(barrier_is_a_task_between_those_before_and_those_behind),
+        cmocka_unit_test(barrier_waits_for_ends_and_a_check_for_successes),
         cmocka_unit_test(list_without_a_barrier_is_read_line_by_line),
         cmocka_unit_test(directives_that_cannot_be_obeyed_are_refused),
     };

@@ -5,7 +5,8 @@
 static struct task_graph *diamond(void)
 {
     static const char *const names[] = {"top", "left", "right", "bottom", "other"};
-    static const struct task_edge edges[] = {{0, 1}, {0, 2}, {1, 3}, {2, 3}};
+    static const struct task_edge edges[] = {
+        {0, 1, false}, {0, 2, false}, {1, 3, false}, {2, 3, false}};
     struct task_cycle cycle;
     struct task_graph *graph = task_graph_create(5, edges, 4, &cycle);
     assert_non_null(graph);
@@ -89,6 +90,57 @@ static void tasks_after_a_failed_one_are_not_run(void **state)
     published(given);
     expect_fact(given, FACT_JOB_FINISHED);
     expect_run_end(given, RUN_END_TASKS_FAILED);
+    end(given, graph);
+}
+
+/* 1 after the end of 0, 2 after the success of both. */
+static struct task_graph *patient(void)
+{
+    static const struct task_edge edges[] = {{0, 1, true}, {0, 2, false}, {1, 2, false}};
+    struct task_cycle cycle;
+    struct task_graph *graph = task_graph_create(3, edges, 3, &cycle);
+    assert_non_null(graph);
+    return graph;
+}
+
+static void a_task_that_waits_for_an_end_runs_after_a_failure_too(void **state)
+{
+    (void)state;
+    struct task_graph *graph = patient();
+    struct given *given = given_diamond(graph, 2);
+    struct effect first = expect_run(given, 1, 0, 1);
+    expect_no_more(given);
+    failed(given, &first, 0, true);
+    uint64_t failed_seq = expect_fact(given, FACT_ATTEMPT_FAILED)->seq;
+    const struct fact_attempt_failed *not_run =
+        &expect_fact(given, FACT_ATTEMPT_FAILED)->as.attempt_failed;
+    assert_int_equal(not_run->cause, CAUSE_NOT_RUN);
+    assert_int_equal(not_run->range.first, 2);
+    assert_int_equal(not_run->range.count, 1);
+    struct effect patient = expect_run(given, 1, 1, 1);
+    assert_true(patient.after_seq >= failed_seq);
+    assert_int_equal(state_count_tasks(state_of(given)).waiting, 0);
+    reported(given, &patient);
+    expect_publish(given);
+    published(given);
+    expect_fact(given, FACT_JOB_FINISHED);
+    expect_run_end(given, RUN_END_TASKS_FAILED);
+    end(given, graph);
+}
+
+static void a_task_that_waits_for_an_end_runs_after_a_success(void **state)
+{
+    (void)state;
+    struct task_graph *graph = patient();
+    struct given *given = given_diamond(graph, 2);
+    struct effect first = expect_run(given, 1, 0, 1);
+    reported(given, &first);
+    struct effect second = expect_run(given, 1, 1, 1);
+    expect_no_more(given);
+    reported(given, &second);
+    struct effect third = expect_run(given, 1, 2, 1);
+    reported(given, &third);
+    expect_publish(given);
     end(given, graph);
 }
 
@@ -244,7 +296,7 @@ static void very_many_doomed_tasks_are_told_in_several_steps(void **state)
     struct task_edge *edges = calloc(TASKS, sizeof *edges);
     uint32_t edge_count = 0;
     for (uint32_t task = 1; task < TASKS; task += 2) /* no two of them side by side */
-        edges[edge_count++] = (struct task_edge){0, task};
+        edges[edge_count++] = (struct task_edge){0, task, false};
     struct task_cycle cycle;
     struct task_graph *graph = task_graph_create(TASKS, edges, edge_count, &cycle);
     free(edges);
@@ -269,6 +321,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_starts_after_the_durable_results_before_it),
         cmocka_unit_test(tasks_after_a_failed_one_are_not_run),
+        cmocka_unit_test(a_task_that_waits_for_an_end_runs_after_a_failure_too),
+        cmocka_unit_test(a_task_that_waits_for_an_end_runs_after_a_success),
         cmocka_unit_test(a_merged_job_ends_without_the_tasks_not_run),
         cmocka_unit_test(not_run_tasks_are_counted_and_named),
         cmocka_unit_test(tasks_that_wait_for_others_or_were_not_run_are_counted),

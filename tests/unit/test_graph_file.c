@@ -16,7 +16,7 @@ enum { FILE_BYTES_MAX = 256 };
 
 static struct task_graph *given_diamond(bool has_names)
 {
-    const struct task_edge edges[] = {{0, 1}, {0, 2}, {1, 3}, {2, 3}};
+    const struct task_edge edges[] = {{0, 1, false}, {0, 2, false}, {1, 3, false}, {2, 3, true}};
     struct task_cycle cycle;
     struct task_graph *graph = task_graph_create(4, edges, 4, &cycle);
     CHECK(graph != NULL);
@@ -54,6 +54,8 @@ static void graph_comes_back_with_its_names(void **state)
     assert_int_equal(file.graph->task_count, 4);
     assert_int_equal(file.graph->edge_count, 4);
     assert_memory_equal(file.graph->successors, graph->successors, 4 * sizeof *graph->successors);
+    assert_memory_equal(file.graph->is_for_end, graph->is_for_end, 4 * sizeof *graph->is_for_end);
+    assert_true(graph->is_for_end[3]);
     for (int i = 0; i < 4; i++)
         assert_string_equal(file.graph->names[i], names[i]);
     graph_file_close(&file);
