@@ -181,8 +181,8 @@ barrier_holds_until_all_before_have_ended()
     "$sheaf" run --quiet --attempts 1 --range-max 1 tasks.txt --dir "$dir" >printed 2>said &
     local launcher=$!
     wait_for 60 tasks_done_are "$dir" 1 || { cat said; return 1; }
-    "$sheaf" explain "$dir" --task 3 >told && grep -q 'barrier on line 3.*: waits for others' told ||
-        { cat told; return 1; }
+    "$sheaf" explain "$dir" --task 3 >told &&
+        grep -q 'barrier on line 3.*: waits for others' told || { cat told; return 1; }
     "$sheaf" explain "$dir" --task 2 >told
     grep -q 'after      task 0: ' told && ! grep -q 'task 1: ' told || { cat told; return 1; }
     touch go_on
