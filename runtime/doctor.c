@@ -9,6 +9,7 @@
 #include "mpirun.h"
 #include "placement.h"
 #include "process_memory.h"
+#include "start_room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,13 +111,14 @@ static void check_memory(struct doctor *doctor)
 static void check_shared_memory(struct doctor *doctor)
 {
     struct statvfs status;
+    char reason[200];
     if (statvfs("/dev/shm", &status) != 0) {
         say(doctor, VERDICT_FAIL, "/dev/shm", "%s; mount a tmpfs there", strerror(errno));
         return;
     }
     uint64_t free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
-    if (faccessat(AT_FDCWD, "/dev/shm", W_OK | X_OK, AT_EACCESS) != 0)
-        say(doctor, VERDICT_FAIL, "/dev/shm", "cannot be written: %s", strerror(errno));
+    if (!start_room_check_shared(reason, sizeof reason))
+        say(doctor, VERDICT_FAIL, "/dev/shm", "%s: no rank can start; make room there", reason);
     else if (free_bytes < 64 * MIB)
         say(doctor, VERDICT_WARN, "/dev/shm",
             "%.0f MiB free; Open MPI may need more (containers: --shm-size=1g)",
@@ -129,10 +131,11 @@ static void check_shared_memory(struct doctor *doctor)
 static void check_temporary_files(struct doctor *doctor)
 {
     enum { PATH_BYTES_MAX = 60 };
-    const char *path = getenv("TMPDIR");
-    path = path != NULL && path[0] != '\0' ? path : "/tmp";
-    if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) != 0)
-        say(doctor, VERDICT_FAIL, "TMPDIR", "%s cannot be written: %s", path, strerror(errno));
+    const char *path = start_room_temporary();
+    char reason[200];
+    if (!start_room_check_temporary(reason, sizeof reason))
+        say(doctor, VERDICT_FAIL, "TMPDIR",
+            "%s: mpirun cannot start; make room there, or set TMPDIR to another directory", reason);
     else if (strlen(path) > PATH_BYTES_MAX)
         say(doctor, VERDICT_WARN, "TMPDIR",
             "%s is longer than %d bytes; Open MPI may be unable to make its sockets there", path,

@@ -1,10 +1,12 @@
-/* host_probe.c - asks the hosts of a run whether they are there, in the way mpirun will. */
+/* host_probe.c - asks the hosts of a run whether ranks can start there, in the way mpirun will. */
 #include "host_probe.h"
 
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
+#include "host_answer.h"
 #include "inquiry.h"
 #include "mpirun.h"
+#include "start_room.h"
 
 #include <inttypes.h>
 #include <netdb.h>
@@ -114,59 +116,98 @@ static bool is_this_host(const void *context)
     return is_own_name || strcmp(name, "localhost") == 0 || has_own_address(name);
 }
 
-/* The last line that says anything. */
-static void explain(struct host *host, const struct inquiry *inquiry, uint64_t timeout_ns)
+/* For a login shell; Slurm's srun has none. The caller owns it. */
+static char *quote_for_agent(const struct run_options *options, const char *path)
 {
-    const char *end = inquiry->text + strlen(inquiry->text);
-    while (end > inquiry->text && strchr(" \t\r\n", end[-1]) != NULL)
-        end--;
-    const char *begin = end;
-    while (begin > inquiry->text && begin[-1] != '\n')
-        begin--;
-    if (end > begin)
-        snprintf(host->reason, sizeof host->reason, "%.*s", (int)(end - begin), begin);
-    else if (!inquiry->has_ended)
-        snprintf(host->reason, sizeof host->reason, "no answer within %" PRIu64 " s",
-                 timeout_ns / SHEAF_NS_PER_S);
-    else
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+";
+    if (host_probe_is_by_slurm(options) || path[strspn(path, plain)] == '\0')
+        return memory_copy_string(path);
+    char *text = memory_allocate(4 * strlen(path) + sizeof "''");
+    char *end = text;
+    *end++ = '\'';
+    for (; *path != '\0'; path++) {
+        if (*path == '\'')
+            end = stpcpy(end, "'\\'");
+        *end++ = *path;
+    }
+    strcpy(end, "'");
+    return text;
+}
+
+/* mpirun itself needs room for its session here, or nothing starts at all: that is told when it is
+ * so. What its ranks share they need only where there are any. */
+static void look_at_this_host(struct host *host)
+{
+    char own[256] = "";
+    gethostname(own, sizeof own - 1);
+    free(host->own_name);
+    host->own_name = memory_copy_string(own);
+    host->is_gone = !start_room_check_shared(host->reason, sizeof host->reason);
+}
+
+static void take_answer(struct host *host, const struct inquiry *inquiry,
+                        const struct host_probe_options *options)
+{
+    const struct host_answer answer = {
+        .text = inquiry->text,
+        .exit_status = inquiry->has_ended ? inquiry->exit_status : -1,
+        .program = options->program,
+    };
+    if (inquiry->has_ended && inquiry->exit_status == INQUIRY_NEEDLESS) {
+        look_at_this_host(host);
+        return;
+    }
+    host->reason[0] = '\0';
+    host_answer_take(&answer, host);
+    if (!host->is_gone || host->reason[0] != '\0')
+        return;
+    if (inquiry->has_ended)
         snprintf(host->reason, sizeof host->reason, "%s ended with status %d", inquiry->words[0],
                  inquiry->exit_status);
+    else if (inquiry->deadline_ns < inquiry->last_deadline_ns)
+        snprintf(host->reason, sizeof host->reason, "no answer, while others have answered");
+    else
+        snprintf(host->reason, sizeof host->reason, "no answer within %" PRIu64 " s",
+                 options->timeout_ns / SHEAF_NS_PER_S);
 }
 
 void host_probe_all(struct host_list *list, const struct host_probe_options *options)
 {
-    enum { TEXT_BYTES = 1024 };
+    enum { TEXT_BYTES = 4096, QUESTION_WORDS = 4 };
     struct agent agent = {.count = 0};
     choose_agent(&agent, options);
     if (agent.count == 0 || list->count == 0)
         return;
     struct inquiry *inquiries = memory_allocate_zeroed(list->count, sizeof *inquiries);
-    const char **words = memory_allocate_zeroed(list->count, (agent.count + 3) * sizeof *words);
+    size_t word_count = agent.count + QUESTION_WORDS + 1;
+    const char **words = memory_allocate_zeroed(list->count, word_count * sizeof *words);
     char *texts = memory_allocate_zeroed(list->count, TEXT_BYTES);
+    char *program = quote_for_agent(options->options, options->program);
     for (size_t i = 0; i < list->count; i++) {
-        const char **own = words + i * (agent.count + 3);
+        const char **own = words + i * word_count;
         memcpy(own, agent.words, agent.count * sizeof *own);
         own[agent.count] = list->hosts[i].name;
-        own[agent.count + 1] = "true";
+        own[agent.count + 1] = program;
+        own[agent.count + 2] = HOST_ANSWER_COMMAND;
+        own[agent.count + 3] = HOST_ANSWER_OPTION;
         inquiries[i] = (struct inquiry){.words = own,
-                                        .stream = STDERR_FILENO,
+                                        .stream = INQUIRY_BOTH_STREAMS,
                                         .is_needless = is_this_host,
                                         .context = list->hosts[i].name,
+                                        .is_doubtful = list->hosts[i].is_gone,
                                         .text = texts + i * TEXT_BYTES,
                                         .text_bytes = TEXT_BYTES};
     }
-    inquiries_run(inquiries, list->count, options->timeout_ns, options->stop);
-    for (size_t i = 0; i < list->count && !options->stop->is_asked; i++) {
-        struct host *host = &list->hosts[i];
-        if (inquiries[i].start_errno != 0)
-            continue; /* nothing was learned about it */
-        bool is_here = inquiries[i].has_ended && inquiries[i].exit_status == INQUIRY_NEEDLESS;
-        bool has_answered = inquiries[i].has_ended && inquiries[i].exit_status == 0;
-        host->is_gone = !is_here && !has_answered;
-        host->has_answered |= has_answered;
-        if (host->is_gone)
-            explain(host, &inquiries[i], options->timeout_ns);
-    }
+    const struct inquiry_patience patience = {.timeout_ns = options->timeout_ns,
+                                              .quiet_ns = options->quiet_ns,
+                                              .doubtful_quiet_ns = options->gone_quiet_ns,
+                                              .stop = options->stop};
+    inquiries_run_patiently(inquiries, list->count, &patience);
+    for (size_t i = 0; i < list->count && !options->stop->is_asked; i++)
+        if (inquiries[i].start_errno == 0) /* else nothing was learned about it */
+            take_answer(&list->hosts[i], &inquiries[i], options);
+    free(program);
     free(texts);
     free(words);
     free(inquiries);

@@ -4,7 +4,6 @@
 #include "../scheduler/memory.h"
 #include "placement.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,43 +93,29 @@ void host_slots_deal(struct host_list *list, uint32_t ranks)
     }
 }
 
+/* By which it knows itself: the user may have given an address, or another name. */
+static const char *name_for_others(const struct host *host)
+{
+    return host->own_name != NULL && host->own_name[0] != '\0' ? host->own_name : host->name;
+}
+
 char *host_slots_format(const struct host_list *list)
 {
     if (!host_slots_are_said(list))
         return NULL;
     size_t size_bytes = 1;
     for (size_t i = 0; i < list->count; i++)
-        size_bytes += strlen(list->hosts[i].name) + sizeof "=4294967295,";
+        size_bytes += strlen(name_for_others(&list->hosts[i])) + sizeof "=4294967295,";
     char *text = memory_allocate(size_bytes);
     char *end = text;
     *end = '\0';
     for (size_t i = 0; i < list->count; i++) {
         const struct host *host = &list->hosts[i];
         if (host->has_slots)
-            end += sprintf(end, "%s%s=%" PRIu32, end > text ? "," : "", host->name, host->slots);
+            end += sprintf(end, "%s%s=%" PRIu32, end > text ? "," : "", name_for_others(host),
+                           host->slots);
     }
     return text;
-}
-
-/* Without the domain, unless it is an address. */
-static size_t short_size(const char *name, size_t size)
-{
-    bool has_letter = false;
-    for (size_t i = 0; i < size; i++)
-        has_letter |= isalpha((unsigned char)name[i]) != 0;
-    const char *dot = memchr(name, '.', size);
-    return has_letter && dot != NULL ? (size_t)(dot - name) : size;
-}
-
-/* One may have a domain where the other has none. */
-static bool are_same(const char *name, size_t size, const char *host)
-{
-    size_t host_size = strlen(host);
-    if (memchr(name, '.', size) == NULL || strchr(host, '.') == NULL) {
-        size = short_size(name, size);
-        host_size = short_size(host, host_size);
-    }
-    return size == host_size && memcmp(name, host, size) == 0;
 }
 
 uint32_t host_slots_find(const char *text, const char *host)
@@ -139,7 +124,7 @@ uint32_t host_slots_find(const char *text, const char *host)
     while (text != NULL && *text != '\0') {
         size_t size = strcspn(text, ",");
         size_t name_size = strcspn(text, "=");
-        if (name_size < size && are_same(text, name_size, host) &&
+        if (name_size < size && host_names_are_same(text, name_size, host) &&
             host_slots_read_number(text + name_size + 1, size - name_size - 1, &slots) == NULL)
             return slots;
         text += size + (text[size] == ',');

@@ -8,6 +8,7 @@
 #include "inquiry.h"
 #include "mpirun.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,8 +21,10 @@ enum { SCONTROL_TEXT_BYTES = 1 << 20 };
 
 void host_list_close(struct host_list *list)
 {
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         free(list->hosts[i].name);
+        free(list->hosts[i].own_name);
+    }
     free(list->hosts);
     *list = (struct host_list){.hosts = NULL};
 }
@@ -272,6 +275,33 @@ int host_list_read(const struct run_options *options, struct host_list *list,
     leave_to_mpirun(&read);
     *list = read;
     return 0;
+}
+
+/* Without the domain, unless it is an address. */
+static size_t short_size(const char *name, size_t size)
+{
+    bool has_letter = false;
+    for (size_t i = 0; i < size; i++)
+        has_letter |= isalpha((unsigned char)name[i]) != 0;
+    const char *dot = memchr(name, '.', size);
+    return has_letter && dot != NULL ? (size_t)(dot - name) : size;
+}
+
+bool host_names_are_same(const char *name, size_t size, const char *own)
+{
+    size_t own_size = strlen(own);
+    if (memchr(name, '.', size) == NULL || strchr(own, '.') == NULL) {
+        size = short_size(name, size);
+        own_size = short_size(own, own_size);
+    }
+    return size == own_size && memcmp(name, own, size) == 0;
+}
+
+bool host_is_called(const struct host *host, const char *own)
+{
+    if (host->own_name != NULL && host->own_name[0] != '\0')
+        return host_names_are_same(host->own_name, strlen(host->own_name), own);
+    return host_names_are_same(host->name, strlen(host->name), own);
 }
 
 uint32_t host_list_usable_count(const struct host_list *list)

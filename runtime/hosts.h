@@ -12,9 +12,12 @@ struct host {
     bool has_slots;                 /* the user has said so: as many tasks run at a time */
     bool has_master;                /* as dealt last */
     uint32_t ranks;                 /* likewise, that of the master included */
+    char *own_name;                 /* as it calls itself; NULL: not known */
     bool has_answered;              /* at least once, over the network */
-    bool is_gone;                   /* it did not answer when it was asked last */
+    bool is_gone;                   /* no answer, or a bad one, when it was asked last */
+    bool has_failed_start;          /* the last one failed there, and is tried without it */
     char reason[HOST_REASON_BYTES]; /* why */
+    char blame[HOST_REASON_BYTES];  /* why the start failed there */
 };
 
 struct host_list {
@@ -34,6 +37,12 @@ struct host_list {
 int host_list_read(const struct run_options *options, struct host_list *list,
                    struct sheaf_error *error);
 void host_list_close(struct host_list *list);
+
+/* Whether it is the one that calls itself `own`. Where one of the names has no domain that of the
+ * other says nothing. */
+bool host_is_called(const struct host *host, const char *own);
+/* The same of a name that need not end with NUL. */
+bool host_names_are_same(const char *name, size_t size, const char *own);
 
 /* How many can be used. */
 uint32_t host_list_usable_count(const struct host_list *list);

@@ -23,8 +23,8 @@ static _Noreturn void become(const struct inquiry *inquiry, pid_t parent, int ou
         _exit(INQUIRY_NEEDLESS);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
-    dup2(inquiry->stream == STDOUT_FILENO ? out : null, STDOUT_FILENO);
-    dup2(inquiry->stream == STDERR_FILENO ? out : null, STDERR_FILENO);
+    dup2(inquiry->stream != STDERR_FILENO ? out : null, STDOUT_FILENO);
+    dup2(inquiry->stream != STDOUT_FILENO ? out : null, STDERR_FILENO);
     execvp(inquiry->words[0], (char *const *)(uintptr_t)inquiry->words);
     _exit(errno == ENOENT ? INQUIRY_NOT_FOUND : INQUIRY_CANNOT_EXECUTE);
 }
@@ -59,6 +59,7 @@ static void start(struct inquiry *inquiry, uint64_t timeout_ns)
         inquiry->text_descriptor = ends[0];
         fcntl(ends[0], F_SETFL, O_NONBLOCK);
         inquiry->deadline_ns = clock_monotonic_ns() + timeout_ns;
+        inquiry->last_deadline_ns = inquiry->deadline_ns;
     }
     close(ends[1]);
 }
@@ -145,15 +146,59 @@ static size_t wait_for_some(struct inquiry *const *running, size_t count, struct
     return ended;
 }
 
+static void set_deadlines(struct inquiry *const *running, size_t count, uint64_t deadline_ns)
+{
+    for (size_t i = 0; i < count; i++)
+        running[i]->deadline_ns =
+            deadline_ns < running[i]->last_deadline_ns ? deadline_ns : running[i]->last_deadline_ns;
+}
+
+static bool are_doubtful(struct inquiry *const *running, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!running[i]->is_doubtful)
+            return false;
+    return true;
+}
+
+/* Takes those out that have ended. True if one of them has ended well. */
+static bool keep_running(struct inquiry **running, size_t *count)
+{
+    bool has_good = false;
+    size_t left = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (running[i]->process != 0)
+            running[left++] = running[i];
+        else
+            has_good |= running[i]->has_ended && running[i]->exit_status == 0;
+    }
+    *count = left;
+    return has_good;
+}
+
 void inquiries_run(struct inquiry *inquiries, size_t count, uint64_t timeout_ns,
                    struct stop_request *stop)
 {
+    const struct inquiry_patience patience = {
+        .timeout_ns = timeout_ns,
+        .quiet_ns = UINT64_MAX,
+        .doubtful_quiet_ns = UINT64_MAX,
+        .stop = stop,
+    };
+    inquiries_run_patiently(inquiries, count, &patience);
+}
+
+void inquiries_run_patiently(struct inquiry *inquiries, size_t count,
+                             const struct inquiry_patience *patience)
+{
     struct inquiry *running[AT_ONCE_MAX];
+    struct stop_request *stop = patience->stop;
     size_t running_count = 0;
     size_t next = 0;
+    bool has_good = false;
     for (;;) {
         while (next < count && running_count < AT_ONCE_MAX && (stop == NULL || !stop->is_asked)) {
-            start(&inquiries[next], timeout_ns);
+            start(&inquiries[next], patience->timeout_ns);
             if (inquiries[next].process != 0)
                 running[running_count++] = &inquiries[next];
             next++;
@@ -162,10 +207,10 @@ void inquiries_run(struct inquiry *inquiries, size_t count, uint64_t timeout_ns,
             return;
         if (wait_for_some(running, running_count, stop) == 0)
             continue;
-        size_t left = 0;
-        for (size_t i = 0; i < running_count; i++)
-            if (running[i]->process != 0)
-                running[left++] = running[i];
-        running_count = left;
+        has_good |= keep_running(running, &running_count);
+        uint64_t quiet_ns =
+            are_doubtful(running, running_count) ? patience->doubtful_quiet_ns : patience->quiet_ns;
+        if (has_good && next == count && quiet_ns != UINT64_MAX)
+            set_deadlines(running, running_count, clock_monotonic_ns() + quiet_ns);
     }
 }

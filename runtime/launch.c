@@ -139,6 +139,8 @@ static void take_rank_ended(struct launch *launch, const struct control_line *li
     }
     conclude(launch, LAUNCH_NO_START, "rank %d on %s ended while MPI started",
              line->as.rank_ended.rank, line->as.rank_ended.host);
+    snprintf(launch->result.failed_host, sizeof launch->result.failed_host, "%s",
+             line->as.rank_ended.host);
     terminate(launch);
 }
 
@@ -446,6 +448,8 @@ static void add_complaint(struct launch *launch)
         result->how == LAUNCH_NO_START ||
         (result->how == LAUNCH_DIED && !result->was_started && !result->was_killed);
     size_t length = strlen(result->text);
+    if (is_failed_start && result->failed_host[0] == '\0' && !complaint->has_several_hosts)
+        snprintf(result->failed_host, sizeof result->failed_host, "%s", complaint->host);
     if (is_failed_start && complaint->grade != COMPLAINT_NONE)
         snprintf(result->text + length, sizeof result->text - length,
                  ": \"%s\" (-v shows all that it says)", complaint->text);

@@ -3,6 +3,7 @@
 #define SHEAF_LAUNCH_H
 
 #include "control.h"
+#include "mpirun_complaint.h"
 #include "options.h"
 #include "progress_display.h"
 #include "stop_request.h"
@@ -38,7 +39,8 @@ struct launch_result {
     int exit_status;         /* ENDED: of the job */
     bool has_output;
     bool is_worth_restarting;
-    bool has_lost_host;            /* mpirun has said so */
+    bool has_lost_host;                            /* mpirun has said so */
+    char failed_host[MPIRUN_COMPLAINT_HOST_BYTES]; /* on which the start failed; "": not known */
     bool was_killed;               /* DIED: mpirun by a signal from somewhere else */
     bool has_mpirun_exited;        /* by itself: its daemons have cleaned up on their hosts */
     char text[CONTROL_TEXT_BYTES]; /* why; may be empty when ENDED */

@@ -8,6 +8,7 @@
 #include "doctor.h"
 #include "dry_run.h"
 #include "host_probe.h"
+#include "host_selection.h"
 #include "host_slots.h"
 #include "launch.h"
 #include "master.h"
@@ -36,10 +37,9 @@
 
 #define BACKOFF_MIN_NS SHEAF_NS_PER_S
 #define BACKOFF_MAX_NS (30 * SHEAF_NS_PER_S)
-/* For a host to answer, at least: a login can be slow. Else twice --lost-after. */
-#define PROBE_NS_MIN   (5 * SHEAF_NS_PER_S)
 
-/* While not one master has started the cause is likely to stay: a wrong option or host. */
+/* While not one master has started the cause is likely to stay: a wrong option. Of several hosts
+ * one may be the cause, and be left out. */
 enum { RESTARTS_BEFORE_START_MAX = 2 };
 
 enum { EXIT_STOPPED = 3, EXIT_CANNOT_GO_ON = 4 };
@@ -53,12 +53,13 @@ struct launcher {
     uint64_t leave_ns; /* what runs then is ended */
     struct mpirun mpirun;
     struct host_list hosts;
-    uint32_t core_count;   /* of this host */
-    char *program;         /* this executable */
-    char *stored_input;    /* a list from standard input; NULL: none */
-    char *mpi_environment; /* what tasks find of it; NULL: nothing */
-    bool is_input_new;     /* no run knows of it yet */
-    bool is_new;           /* the run directory was made by this process */
+    struct host_selection selection; /* of these */
+    uint32_t core_count;             /* of this host */
+    char *program;                   /* this executable */
+    char *stored_input;              /* a list from standard input; NULL: none */
+    char *mpi_environment;           /* what tasks find of it; NULL: nothing */
+    bool is_input_new;               /* no run knows of it yet */
+    bool is_new;                     /* the run directory was made by this process */
     struct progress_display display;
     struct stop_request stop;
     int mark;                      /* in the run directory: this launcher is there; -1: not yet */
@@ -67,7 +68,6 @@ struct launcher {
     uint64_t tasks_done;           /* the most that any master reported */
     char told[CONTROL_TEXT_BYTES]; /* why the last launch failed */
     uint32_t failures;             /* launches in a row that failed without new results */
-    bool has_failed_to_start;      /* the last one did, on all hosts that seemed to be there */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -276,44 +276,37 @@ static int prepare(struct launcher *launcher, struct sheaf_error *error)
     return 0;
 }
 
-/* A way of asking that has never reached any host says nothing about them: mpirun may know another.
- * Unless it does not get there either. */
-static bool probe_says_something(const struct launcher *launcher)
+static void say_of_hosts(void *context, const char *text)
 {
-    bool has_reached_one = false;
-    for (size_t i = 0; i < launcher->hosts.count; i++)
-        has_reached_one |= launcher->hosts.hosts[i].has_answered;
-    return has_reached_one || launcher->has_failed_to_start;
+    say(context, "%s", text);
 }
 
-static void tell_host(struct launcher *launcher, const struct host *host, bool was_gone)
-{
-    if (host->is_gone && !was_gone)
-        say(launcher, "warning: host %s is left out: %s", host->name, host->reason);
-    else if (!host->is_gone && was_gone)
-        say(launcher, "host %s is there again, and is used again", host->name);
-}
-
-/* Finds out which hosts are there. mpirun would hang or fail with one that is not. */
 static void look_for_hosts(struct launcher *launcher)
 {
-    struct host_list *hosts = &launcher->hosts;
-    uint64_t timeout_ns = 2 * launcher->options->lost_after_ns;
-    struct host_probe_options options = {.options = launcher->options, .stop = &launcher->stop};
-    options.timeout_ns = timeout_ns > PROBE_NS_MIN ? timeout_ns : PROBE_NS_MIN;
+    launcher->selection = (struct host_selection){
+        .options = launcher->options,
+        .program = launcher->program,
+        .list = &launcher->hosts,
+        .stop = &launcher->stop,
+        .say = say_of_hosts,
+        .context = launcher,
+        .has_asked = launcher->selection.has_asked,
+        .has_failed_to_start = launcher->selection.has_failed_to_start,
+    };
     /* Asking through Slurm makes a step on each host: only with a reason. */
-    if (hosts->count == 0 || (launcher->failures == 0 && host_probe_is_by_slurm(launcher->options)))
-        return;
-    bool *was_gone = memory_allocate_zeroed(hosts->count, sizeof *was_gone);
-    for (size_t i = 0; i < hosts->count; i++)
-        was_gone[i] = hosts->hosts[i].is_gone;
-    host_probe_all(hosts, &options);
-    bool is_true = probe_says_something(launcher);
-    for (size_t i = 0; i < hosts->count; i++) {
-        hosts->hosts[i].is_gone = hosts->hosts[i].is_gone && is_true;
-        tell_host(launcher, &hosts->hosts[i], was_gone[i]);
-    }
-    free(was_gone);
+    if (launcher->hosts.count > 0 &&
+        (launcher->failures > 0 || !host_probe_is_by_slurm(launcher->options)))
+        host_selection_ask(&launcher->selection);
+}
+
+/* A start that failed on one of several hosts is tried without it. */
+static void take_start(struct launcher *launcher, const struct launch_result *result)
+{
+    launcher->selection.has_failed_to_start = !result->was_started;
+    if (result->was_started)
+        host_selection_forget_blame(&launcher->selection);
+    else if (result->failed_host[0] != '\0')
+        host_selection_blame(&launcher->selection, result->failed_host, result->text);
 }
 
 /* Of this host: when all ranks are here, and no word of the user's says how many. */
@@ -388,7 +381,8 @@ static int launch_once(struct launcher *launcher, struct launch_result *result,
         return 0;
     }
     int code = launch_on(launcher, result, error);
-    launcher->has_failed_to_start = !result->was_started;
+    if (code == 0)
+        take_start(launcher, result);
     return code;
 }
 
@@ -459,7 +453,7 @@ static bool restart(struct launcher *launcher, const struct launch_result *resul
     launcher->failures = made_progress(launcher, result) ? 1 : launcher->failures + 1;
     uint32_t restarts_max = launcher->options->restarts_max;
     bool is_somebody_elses_doing = result->how == LAUNCH_DIED && result->was_killed;
-    if (!launcher->was_started && !is_somebody_elses_doing &&
+    if (!launcher->was_started && !is_somebody_elses_doing && launcher->hosts.count == 0 &&
         restarts_max > RESTARTS_BEFORE_START_MAX)
         restarts_max = RESTARTS_BEFORE_START_MAX;
     bool is_told = strcmp(launcher->told, result->text) == 0;

@@ -2,6 +2,7 @@
 #include "continued_command.h"
 #include "doctor.h"
 #include "explain_command.h"
+#include "host_answer.h"
 #include "huge_pages.h"
 #include "installation.h"
 #include "journal.h"
@@ -122,9 +123,9 @@ static int journal_command(int argc, char **argv)
 
 static int version_command(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
     printf("sheaf %s\n", SHEAF_VERSION);
+    if (argc == 2 && strcmp(argv[1], HOST_ANSWER_OPTION) == 0)
+        host_answer_give();
     return 0;
 }
 

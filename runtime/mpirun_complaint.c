@@ -1,9 +1,12 @@
 /* mpirun_complaint.c - finds the line that says why mpirun does not start. */
 #include "mpirun_complaint.h"
 
+#include "hosts.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What is known to be the cause; what it means, where that is not what it says. */
 static const struct known {
@@ -82,9 +85,47 @@ static void end_sentence(struct mpirun_complaint *complaint)
     complaint->goes_on = !is_ended && length < MPIRUN_COMPLAINT_BYTES / 2;
 }
 
+/* "[HOST:17] ...", or "  Node: HOST" and its like: where it went wrong. NULL when nothing says. */
+static const char *find_host(const char *line, size_t size, size_t *host_size)
+{
+    static const char *const marks[] = {"Node:", "Local host:", "Hostname:"};
+    const char *host = NULL;
+    if (size > 0 && line[0] == '[')
+        host = line + 1;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks && host == NULL; i++)
+        if (size > strlen(marks[i]) && strncmp(line, marks[i], strlen(marks[i])) == 0)
+            host = line + strlen(marks[i]);
+    while (host != NULL && host < line + size && *host == ' ')
+        host++;
+    *host_size = 0;
+    while (host != NULL && host + *host_size < line + size &&
+           (isalnum((unsigned char)host[*host_size]) || strchr("-._", host[*host_size]) != NULL))
+        (*host_size)++;
+    bool is_prefix = host == line + 1 && line[0] == '[';
+    if (is_prefix && (host + *host_size >= line + size || host[*host_size] != ':'))
+        return NULL;
+    return host != NULL && *host_size > 0 ? host : NULL;
+}
+
+static void take_host(struct mpirun_complaint *complaint, const char *line, size_t size)
+{
+    char own[MPIRUN_COMPLAINT_HOST_BYTES] = "";
+    size_t host_size;
+    const char *host = find_host(line, size, &host_size);
+    gethostname(own, sizeof own - 1);
+    if (host == NULL || host_size >= sizeof complaint->host ||
+        host_names_are_same(host, host_size, own))
+        return;
+    if (complaint->host[0] == '\0')
+        memcpy(complaint->host, host, host_size);
+    else if (!host_names_are_same(host, host_size, complaint->host))
+        complaint->has_several_hosts = true;
+}
+
 void mpirun_complaint_feed(struct mpirun_complaint *complaint, const char *line, size_t size)
 {
     trim(&line, &size);
+    take_host(complaint, line, size);
     const struct known *known = find_known(line, size);
     bool goes_on = complaint->goes_on;
     complaint->goes_on = false;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MPIRUN_COMPLAINT_BYTES = 400 };
+enum { MPIRUN_COMPLAINT_BYTES = 400, MPIRUN_COMPLAINT_HOST_BYTES = 256 };
 
 /* How much a line tells. */
 enum complaint_grade {
@@ -22,6 +22,8 @@ struct mpirun_complaint {
     bool goes_on;  /* the next line may be part of the sentence */
     bool is_fatal; /* mpirun is known to hang after that */
     char text[MPIRUN_COMPLAINT_BYTES];
+    char host[MPIRUN_COMPLAINT_HOST_BYTES]; /* that it is about, if not this one; "": not known */
+    bool has_several_hosts;                 /* it is about more than one of these */
 };
 
 /* Takes a line of mpirun's standard error, without its newline. */

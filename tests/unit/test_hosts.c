@@ -2,7 +2,9 @@
  * live.
  */
 #include "../../runtime/host_probe.h"
+#include "../../runtime/host_selection.h"
 #include "../../runtime/host_slots.h"
+#include "installation.h"
 #include "scratch.h"
 
 #include <setjmp.h>
@@ -310,6 +312,7 @@ struct probing {
     struct run_options options;
     struct host_list list;
     struct stop_request stop;
+    uint64_t quiet_ns;
 };
 
 static void given_probing(struct probing *probing, const char *hosts, const char *script)
@@ -326,12 +329,15 @@ static void given_probing(struct probing *probing, const char *hosts, const char
         .host = hosts, .mpi_options = probing->mpi_options, .mpi_option_count = 3};
     probing->list = given_list(&probing->options);
     probing->stop.descriptor = -1;
+    probing->quiet_ns = UINT64_MAX;
 }
 
 static void probe(struct probing *probing, uint64_t timeout_ns)
 {
     host_probe_all(&probing->list, &(struct host_probe_options){.options = &probing->options,
+                                                                .program = "/bin/sheaf",
                                                                 .timeout_ns = timeout_ns,
+                                                                .quiet_ns = probing->quiet_ns,
                                                                 .stop = &probing->stop});
 }
 
@@ -343,7 +349,7 @@ static void probing_close(struct probing *probing)
 
 static const char agent_script[] =
     "#!/bin/sh\n"
-    "[ \"$1 $3\" = '-q true' ] || exit 9\n"
+    "[ \"$1 $3 $4 $5\" = '-q /bin/sheaf version --for-start' ] || exit 9\n"
     "case $2 in\n"
     "good.invalid) exit 0 ;;\n"
     "bad.invalid) printf 'a banner\\nno way\\n\\n' >&2; exit 255 ;;\n"
@@ -376,7 +382,7 @@ static void name_of_a_host_follows_the_options_of_ssh(void **state)
     given_probing(&probing, "good.invalid", "");
     struct scratch_path agent = given_script(&probing.scratch, "ssh",
                                              "#!/bin/sh\n"
-                                             "[ \"$6 $7 $8\" = '-- good.invalid true' ]\n");
+                                             "[ \"$6 $7 $8\" = '-- good.invalid /bin/sheaf' ]\n");
     snprintf(probing.words, sizeof probing.words, "%s", agent.text);
     probe(&probing, 60 * UINT64_C(1000000000));
     assert_true(probing.list.hosts[0].has_answered);
@@ -392,6 +398,139 @@ static void host_that_does_not_answer_in_time_is_gone(void **state)
     assert_true(probing.list.hosts[0].is_gone);
     assert_string_equal(probing.list.hosts[0].reason, "no answer within 1 s");
     probing_close(&probing);
+}
+
+/* What each host answers, and what is made of it. */
+static void hosts_that_cannot_start_ranks_are_left_out(void **state)
+{
+    (void)state;
+    struct probing probing;
+    given_probing(
+        &probing,
+        "good.invalid,full.invalid,old.invalid,none.invalid,barred.invalid,silent.invalid,"
+        "bare.invalid,lost.invalid",
+        "#!/bin/sh\n"
+        "case ${2%.invalid} in\n"
+        "good) printf 'hello\\nsheaf " SHEAF_VERSION "\\ncan start on n7\\n' ;;\n"
+        "full) printf 'sheaf " SHEAF_VERSION "\\ncannot start on n8: /x is full\\n' ;;\n"
+        "old) printf 'sheaf 0.0.9\\n' ;;\n"
+        "none) echo 'sh: 1: /bin/sheaf: not found' >&2; exit 127 ;;\n"
+        "barred) echo 'sh: 1: /bin/sheaf: Permission denied' >&2; exit 126 ;;\n"
+        "silent) exit 0 ;;\n"
+        "bare) echo 'error while loading shared libraries: libmpi.so' >&2; exit 127 ;;\n"
+        "lost) echo 'no way' >&2; exit 255 ;;\n"
+        "esac\n");
+    probe(&probing, 60 * UINT64_C(1000000000));
+    static const char *const reasons[] = {
+        NULL,
+        "/x is full",
+        "/bin/sheaf there is version 0.0.9, and this one is " SHEAF_VERSION,
+        "/bin/sheaf is not there",
+        "/bin/sheaf cannot be executed there",
+        NULL,
+        NULL,
+        "no way"};
+    for (size_t i = 0; i < probing.list.count; i++) {
+        const struct host *host = &probing.list.hosts[i];
+        assert_int_equal(host->is_gone, reasons[i] != NULL);
+        if (reasons[i] != NULL)
+            assert_string_equal(host->reason, reasons[i]);
+        assert_int_equal(host->has_answered, i != 7);
+    }
+    assert_true(host_is_called(&probing.list.hosts[0], "n7"));
+    assert_true(host_is_called(&probing.list.hosts[1], "n8.x.org"));
+    assert_true(host_is_called(&probing.list.hosts[2], "old"));
+    assert_false(host_is_called(&probing.list.hosts[0], "good"));
+    probing_close(&probing);
+}
+
+/* A dead one costs the others little when it is known how fast they answer. */
+static void host_is_not_waited_for_long_once_others_have_answered(void **state)
+{
+    (void)state;
+    struct probing probing;
+    given_probing(&probing, "good.invalid,slow.invalid", agent_script);
+    probing.quiet_ns = 2 * UINT64_C(1000000000);
+    probe(&probing, 1000 * UINT64_C(1000000000));
+    assert_false(probing.list.hosts[0].is_gone);
+    assert_string_equal(probing.list.hosts[1].reason, "no answer, while others have answered");
+    probing_close(&probing);
+}
+
+/* The words of a selection, a line each. */
+struct selecting {
+    struct probing probing;
+    struct host_selection selection;
+    char said[2000];
+};
+
+static void hear(void *context, const char *text)
+{
+    struct selecting *selecting = context;
+    size_t length = strlen(selecting->said);
+    snprintf(selecting->said + length, sizeof selecting->said - length, "%s\n", text);
+}
+
+static void given_selecting(struct selecting *selecting, const char *hosts, const char *script)
+{
+    memset(selecting, 0, sizeof *selecting);
+    given_probing(&selecting->probing, hosts, script);
+    selecting->probing.options.lost_after_ns = 100 * UINT64_C(1000000000);
+    selecting->selection = (struct host_selection){.options = &selecting->probing.options,
+                                                   .program = "/bin/sheaf",
+                                                   .list = &selecting->probing.list,
+                                                   .stop = &selecting->probing.stop,
+                                                   .say = hear,
+                                                   .context = selecting};
+}
+
+static void ask(struct selecting *selecting, const char *expected)
+{
+    selecting->said[0] = '\0';
+    host_selection_ask(&selecting->selection);
+    assert_string_equal(selecting->said, expected);
+}
+
+static void hosts_that_are_out_alike_are_told_in_one_line(void **state)
+{
+    (void)state;
+    struct selecting selecting;
+    given_selecting(&selecting, "a.invalid,b.invalid,c.invalid,d.invalid,e.invalid,f.invalid",
+                    "#!/bin/sh\n"
+                    "[ $2 != a.invalid ] || exit 0\n"
+                    "[ $2 != f.invalid ] || { echo f is burning >&2; exit 255; }\n"
+                    "[ ! -e \"${0%/*}/healed\" ] || exit 0\n"
+                    "echo \"no way to $2\" >&2\n"
+                    "exit 255\n");
+    ask(&selecting,
+        "warning: 4 hosts are left out, b.invalid, c.invalid, d.invalid and 1 more: no way "
+        "to b.invalid\n"
+        "warning: host f.invalid is left out: f is burning\n");
+    ask(&selecting, "");
+    scratch_write(&selecting.probing.scratch, "healed", "", 0);
+    ask(&selecting,
+        "4 hosts are there again, and are used again: b.invalid, c.invalid, d.invalid and 1 "
+        "more\n");
+    probing_close(&selecting.probing);
+}
+
+static void start_that_fails_on_one_host_is_tried_without_it(void **state)
+{
+    (void)state;
+    struct selecting selecting;
+    given_selecting(&selecting, "a.invalid,b.invalid,c.invalid", "#!/bin/sh\nexit 0\n");
+    ask(&selecting, "");
+    assert_false(host_selection_blame(&selecting.selection, "x", "it burns"));
+    assert_true(host_selection_blame(&selecting.selection, "b.invalid", "it burns"));
+    ask(&selecting, "warning: host b.invalid is left out: the last start failed there: it burns\n");
+    assert_int_equal(host_list_usable_count(&selecting.probing.list), 2);
+    host_selection_forget_blame(&selecting.selection);
+    ask(&selecting, "host b.invalid is there again, and is used again\n");
+    host_selection_blame(&selecting.selection, "a.invalid", "");
+    host_selection_blame(&selecting.selection, "b.invalid", "");
+    host_selection_blame(&selecting.selection, "c.invalid", "");
+    ask(&selecting, ""); /* without all of them nothing could be tried */
+    probing_close(&selecting.probing);
 }
 
 static void this_host_is_not_asked(void **state)
@@ -444,6 +583,10 @@ int main(void)
         cmocka_unit_test(slots_that_are_none_are_refused_with_file_and_line),
         cmocka_unit_test(hosts_are_asked_with_the_users_own_agent),
         cmocka_unit_test(host_that_does_not_answer_in_time_is_gone),
+        cmocka_unit_test(hosts_that_cannot_start_ranks_are_left_out),
+        cmocka_unit_test(host_is_not_waited_for_long_once_others_have_answered),
+        cmocka_unit_test(hosts_that_are_out_alike_are_told_in_one_line),
+        cmocka_unit_test(start_that_fails_on_one_host_is_tried_without_it),
         cmocka_unit_test(this_host_is_not_asked),
         cmocka_unit_test(more_hosts_than_can_be_asked_at_a_time_are_all_asked),
     };

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 
@@ -83,6 +84,23 @@ static void hang_that_is_known_is_told_in_plain_words(void **state)
     assert_non_null(strstr(complaint.text, "ulimit -n"));
 }
 
+static void host_that_it_is_about_is_found(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"[n7:12] [[1,0],2] ORTE_ERROR_LOG: Error in file a.c",
+                                        "[[1,0],1] and more", "Local host: n7.x.org", dashes, NULL};
+    struct mpirun_complaint complaint = complaint_of(lines);
+    assert_string_equal(complaint.host, "n7");
+    assert_false(complaint.has_several_hosts);
+    static const char *const others[] = {"  Node: n7", "[n8:12] x", NULL};
+    assert_true(complaint_of(others).has_several_hosts);
+    char own[200] = "[";
+    gethostname(own + 1, sizeof own - 10);
+    strcat(own, ":12] x");
+    const char *const own_lines[] = {own, NULL};
+    assert_string_equal(complaint_of(own_lines).host, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +108,7 @@ int main(void)
         cmocka_unit_test(sentence_in_a_frame_is_found_whole),
         cmocka_unit_test(cause_counts_more_than_what_follows_from_it),
         cmocka_unit_test(inner_error_is_better_than_nothing),
+        cmocka_unit_test(host_that_it_is_about_is_found),
         cmocka_unit_test(hang_that_is_known_is_told_in_plain_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
