@@ -17,7 +17,7 @@ struct command_outputs {
 };
 
 /* Whatever is left of another job, or of another run, is not taken for this one's. */
-static uint32_t key_of(const struct job *job, const char *run_dir)
+uint32_t command_outputs_key(const struct job *job, const char *run_dir)
 {
     struct byte_writer text = {0};
     struct checksum checksum;
@@ -50,7 +50,7 @@ struct command_outputs *command_outputs_create(const struct job *job, const char
         staging_sweep(note); /* of the executor that had the slot before */
     struct command_outputs *outputs = command_outputs_create_to_tell(job);
     if (outputs != NULL)
-        outputs->files = output_files_create(key_of(job, run_dir), note);
+        outputs->files = output_files_create(command_outputs_key(job, run_dir), note);
     return outputs;
 }
 

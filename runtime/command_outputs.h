@@ -8,6 +8,9 @@
 /* NULL stands for a job without output files: everything below then does nothing. */
 struct command_outputs;
 
+/* Tells the staging folders of the job and run from those of others (staging.h). */
+uint32_t command_outputs_key(const struct job *job, const char *run_dir);
+
 /* `note` as in staging.h. Keeps all. */
 struct command_outputs *command_outputs_create(const struct job *job, const char *run_dir,
                                                char *note);

@@ -118,6 +118,8 @@ static int claim(struct launcher *launcher, const char *dir, struct sheaf_error 
     if (launcher->mark >= 0 || launcher->options->is_dry)
         return 0;
     int code = run_directory_mark_launcher(dir, &launcher->mark, &launcher->is_new, error);
+    if (code == 0)
+        stored_input_remove_begun(dir);
     return code == SHEAF_ERROR_IN_USE || code == SHEAF_ERROR_PERMISSION ? code : 0;
 }
 
@@ -486,6 +488,8 @@ static int run(struct launcher *launcher, struct launch_result *result, struct s
         if (code != 0)
             return code;
         launcher->was_started |= result->was_started;
+        if (launcher->was_started) /* so the run is that of this list */
+            stored_input_remove_others(launcher->dir, launcher->stored_input);
         look_for_end(launcher, result);
         look_for_lost_host(launcher, result);
         if (result->how == LAUNCH_ENDED && !result->is_worth_restarting)

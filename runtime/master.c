@@ -61,6 +61,7 @@ int master_finish(struct master *master, int code)
     }
     master->is_over = true;
     master->now_ns = clock_monotonic_ns();
+    master_outputs_clean_up(master);
     close_journal(master);
     master_tell_end(master);
     return master->status;

@@ -1,13 +1,17 @@
 /* master_outputs.c - looks whether the files that done tasks have declared as their outputs are
- * there; tasks whose files are missing run again. */
+ * there; tasks whose files are missing run again. What their attempts have left beside these files
+ * is removed: when a run goes on, and at the end of one in which attempts have died. */
 #include "master_private.h"
 
 #include "../jobs/command_record.h"
 #include "../scheduler/memory.h"
 #include "clock.h"
+#include "command_outputs.h"
 #include "declared_files.h"
 #include "file_system.h"
 #include "output_digest.h"
+#include "output_files.h"
+#include "staging.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,10 +20,14 @@
 #include <unistd.h>
 
 /* The master does not stay longer with it than this, but for the results of one report. */
-#define STEP_NS (5 * SHEAF_NS_PER_MS)
+#define STEP_NS     (5 * SHEAF_NS_PER_MS)
+/* Nor at the end: the next run goes on with it. */
+#define CLEANING_NS (1 * SHEAF_NS_PER_S)
 
 struct output_check {
     struct declared_files *files;
+    uint32_t staging_key;
+    char *cleaned_folder;     /* the last one; NULL: none */
     struct range_set tasks;   /* still to be looked at */
     struct range_set missing; /* a file of theirs is not there */
     char *first_path;         /* of these; NULL: none is */
@@ -60,6 +68,7 @@ bool master_outputs_begin(struct master *master)
         return false;
     struct output_check *check = memory_allocate_zeroed(1, sizeof *check);
     check->files = files;
+    check->staging_key = command_outputs_key(&master->job, run_directory_path(master->directory));
     add_done(master, &check->tasks);
     gethostname(check->host, sizeof check->host - 1);
     check->partials = memory_allocate(FACT_PARTIALS_MAX * sizeof *check->partials);
@@ -76,6 +85,7 @@ void master_outputs_end(struct master *master)
     range_set_close(&check->tasks);
     range_set_close(&check->missing);
     free(check->first_path);
+    free(check->cleaned_folder);
     byte_writer_close(&check->payload);
     byte_writer_close(&check->kept);
     free(check->partials);
@@ -91,11 +101,9 @@ static bool is_done(const struct master *master, uint64_t task)
            !range_set_contains(state_failed(state), one);
 }
 
-/* The first that is not there; NULL when all are, or nobody can tell. */
-static const char *find_missing(struct output_check *check, uint64_t task)
+/* The first that is not there of those that were looked up; NULL when all are. */
+static const char *find_missing(const struct output_check *check)
 {
-    if (declared_files_look_up(check->files, task, NULL) != 0)
-        return NULL;
     for (size_t i = 0; i < declared_files_count(check->files); i++) {
         const char *path = declared_files_path(check->files, i);
         if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -104,11 +112,35 @@ static const char *find_missing(struct output_check *check, uint64_t task)
     return NULL;
 }
 
+static bool is_done_for(void *context, uint64_t task)
+{
+    return is_done(context, task);
+}
+
+/* Those of the task that was looked up. */
+static void clean_folders(struct master *master)
+{
+    struct output_check *check = master->output_check;
+    for (size_t i = 0; i < declared_files_count(check->files); i++) {
+        char *folder = output_files_folder(declared_files_path(check->files, i));
+        if (check->cleaned_folder != NULL && strcmp(folder, check->cleaned_folder) == 0) {
+            free(folder);
+            continue;
+        }
+        staging_remove_left(folder, check->staging_key, is_done_for, master);
+        free(check->cleaned_folder);
+        check->cleaned_folder = folder;
+    }
+}
+
 static void look_at(struct master *master, uint64_t task)
 {
     struct output_check *check = master->output_check;
     range_set_remove(&check->tasks, (struct range){task, 1});
-    const char *path = is_done(master, task) ? find_missing(check, task) : NULL;
+    if (!is_done(master, task) || declared_files_look_up(check->files, task, NULL) != 0)
+        return;
+    const char *path = find_missing(check);
+    clean_folders(master);
     if (path == NULL)
         return;
     range_set_add(&check->missing, (struct range){task, 1});
@@ -141,7 +173,8 @@ static bool is_lost(struct output_check *check, const struct command_record *rec
         return false;
     bool was_here = record->host_bytes == strlen(check->host) &&
                     memcmp(record->host, check->host, record->host_bytes) == 0;
-    const char *path = was_here ? NULL : find_missing(check, record->task);
+    bool is_known = !was_here && declared_files_look_up(check->files, record->task, NULL) == 0;
+    const char *path = is_known ? find_missing(check) : NULL;
     if (was_here || (path != NULL && is_seen_by_all(path)))
         return true;
     check->elsewhere_count++;
@@ -259,6 +292,24 @@ bool master_outputs_continue(struct master *master)
         }
     } while (clock_monotonic_ns() - start_ns < STEP_NS);
     return true;
+}
+
+/* Killed attempts at tasks that others have done: nobody else comes to them. */
+void master_outputs_clean_up(struct master *master)
+{
+    uint64_t start_ns = clock_monotonic_ns();
+    if ((!master->anybody_was_lost && master->summary.retries == 0) || master->scheduler == NULL ||
+        master->output_check != NULL || !master_outputs_begin(master))
+        return;
+    struct output_check *check = master->output_check;
+    struct range range;
+    while (range_set_find_from(&check->tasks, 0, &range) &&
+           clock_monotonic_ns() - start_ns < CLEANING_NS) {
+        range_set_remove(&check->tasks, (struct range){range.first, 1});
+        if (declared_files_look_up(check->files, range.first, NULL) == 0)
+            clean_folders(master);
+    }
+    master_outputs_end(master);
 }
 
 /* ---- for other stages ---- */

@@ -165,6 +165,8 @@ bool master_outputs_begin(struct master *master);
 /* True while there are more to look for. */
 bool master_outputs_continue(struct master *master);
 void master_outputs_end(struct master *master);
+/* At the end of the run. */
+void master_outputs_clean_up(struct master *master);
 
 /* master_report.c: facts and figures for people. */
 void master_tell(struct master *master, enum control_level level, const char *format, ...)

@@ -142,7 +142,7 @@ static int complete(const struct output_files *files, struct sheaf_error *error)
 /* ---- before ---- */
 
 /* Whatever the path begins with, it is no option of the command. */
-static char *folder_of(const char *target)
+char *output_files_folder(const char *target)
 {
     const char *slash = strrchr(target, '/');
     size_t length = slash == target ? 1 : slash != NULL ? (size_t)(slash - target) : 0;
@@ -156,7 +156,7 @@ static char *folder_of(const char *target)
 static int add_folder(struct output_files *files, uint64_t task, struct output_file *file,
                       struct sheaf_error *error)
 {
-    char *folder = folder_of(file->target);
+    char *folder = output_files_folder(file->target);
     size_t i = 0;
     while (i < files->folder_count && strcmp(files->folders[i].folder, folder) != 0)
         i++;

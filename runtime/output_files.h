@@ -17,6 +17,9 @@
 
 struct output_files;
 
+/* The folder of a target, as others of the same folder have it; the caller owns it. */
+char *output_files_folder(const char *target);
+
 /* `key` tells jobs and runs apart; `note` is that of staging.h, or NULL. Keeps the note. */
 struct output_files *output_files_create(uint32_t key, char *note);
 void output_files_destroy(struct output_files *files);

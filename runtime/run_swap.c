@@ -118,6 +118,8 @@ int run_swap_complete(const char *dir, struct sheaf_error *error)
         code = run_swap_remove(dir, FOLDER_WHOLE, error);
     if (code == 0)
         code = run_swap_remove(dir, FOLDER_PARTIAL, error);
+    if (code == 0) /* the journal before, or what --fresh was deleting */
+        code = run_swap_remove(dir, "discarded", error);
     return code;
 }
 

@@ -3,6 +3,7 @@
 
 #include "../scheduler/memory.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,13 @@ static char *join(const char *folder, const char *name)
     char *path = memory_allocate(size);
     snprintf(path, size, "%s/%s", folder, name);
     return path;
+}
+
+static char *hidden_in(const char *folder, uint32_t key)
+{
+    char name[32];
+    snprintf(name, sizeof name, ".sheaf-%08" PRIx32, key);
+    return join(folder, name);
 }
 
 char *staging_path(const struct staging *staging, const char *name)
@@ -144,6 +152,39 @@ void staging_find_left(const struct staging *staging, uint64_t task, struct byte
     closedir(stream);
 }
 
+/* Whether an attempt at a task that is done has that name. */
+static bool is_of_done_task(const char *name, bool (*is_done)(void *context, uint64_t task),
+                            void *context)
+{
+    char *end;
+    if (!isdigit((unsigned char)name[0]))
+        return false;
+    errno = 0;
+    uint64_t task = strtoull(name, &end, 10);
+    return errno == 0 && *end == '-' && is_done(context, task);
+}
+
+void staging_remove_left(const char *folder, uint32_t key,
+                         bool (*is_done)(void *context, uint64_t task), void *context)
+{
+    char *hidden = hidden_in(folder, key);
+    int descriptor = open(hidden, FOLDER_FLAGS);
+    DIR *stream = descriptor >= 0 ? fdopendir(descriptor) : NULL;
+    for (const struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
+        if (!is_of_done_task(entry->d_name, is_done, context) ||
+            !is_left_behind(descriptor, entry->d_name))
+            continue;
+        char *path = join(hidden, entry->d_name);
+        remove_tree(path);
+        free(path);
+    }
+    if (stream != NULL) {
+        closedir(stream);
+        rmdir(hidden); /* unless somebody is in it */
+    }
+    free(hidden);
+}
+
 /* ---- making ---- */
 
 /* With its parents. */
@@ -214,6 +255,10 @@ static int make(const struct staging_place *place, struct staging *staging)
         return -1;
     for (int i = 0; i < TRIES_MAX; i++) {
         close_descriptor(&staging->hidden_descriptor);
+        set_name(staging, place->task);
+        char *path = join(staging->hidden, staging->name);
+        note_add(place->note, path); /* before there is anything */
+        free(path);
         if (mkdir(staging->hidden, 0777) != 0 && errno != EEXIST)
             return -1;
         staging->hidden_descriptor = open(staging->hidden, FOLDER_FLAGS);
@@ -221,10 +266,6 @@ static int make(const struct staging_place *place, struct staging *staging)
             return -1;
         if (staging->hidden_descriptor < 0)
             continue;
-        set_name(staging, place->task);
-        char *path = join(staging->hidden, staging->name);
-        note_add(place->note, path);
-        free(path);
         if (open_own(staging) == 0)
             return 0;
         if (errno != ENOENT)
@@ -236,11 +277,9 @@ static int make(const struct staging_place *place, struct staging *staging)
 int staging_open(const struct staging_place *place, struct staging *staging,
                  struct sheaf_error *error)
 {
-    char hidden[32];
-    snprintf(hidden, sizeof hidden, ".sheaf-%08" PRIx32, place->key);
     struct staging made = {
         .folder = memory_copy_string(place->folder),
-        .hidden = join(place->folder, hidden),
+        .hidden = hidden_in(place->folder, place->key),
         .folder_descriptor = -1,
         .hidden_descriptor = -1,
         .descriptor = -1,

@@ -3,14 +3,15 @@
  *
  * In the folder of the targets lies `.sheaf-KEY`, which holds a folder for each attempt that runs,
  * `TASK-HOST-PROCESS-N`, locked for as long as its process lives. What a process that was killed
- * has left is removed by whoever comes next: the same slot, the end of the run, or another attempt
- * at the task. */
+ * has left is removed by whoever comes next: the same slot, another attempt at the task, the end of
+ * the run, or the next run. */
 #ifndef SHEAF_STAGING_H
 #define SHEAF_STAGING_H
 
 #include "../scheduler/bytes.h"
 #include "../scheduler/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Names of what an executor has staged, for those that clean up after it: memory that it shares
@@ -45,6 +46,11 @@ char *staging_path(const struct staging *staging, const char *name);
 void staging_find_left(const struct staging *staging, uint64_t task, struct byte_writer *names);
 /* Removes a folder `name` of the hidden one with all that is in it. */
 void staging_remove(const struct staging *staging, const char *name);
+
+/* Removes what attempts at tasks that are done have left in `folder`, whose processes have ended:
+ * nobody comes to these tasks any more. */
+void staging_remove_left(const char *folder, uint32_t key,
+                         bool (*is_done)(void *context, uint64_t task), void *context);
 
 /* Removes all that the note names, whose process has ended, and empties the note. What an attempt
  * has decided to move into its place (output_files.h) is left to the next attempt. */

@@ -14,9 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { COPY_BYTES = 1 << 16, NAMED_BYTES = 8 };
+/* In the place of the name, until that is known: of another length. */
+#define BEGUN "XXXXXX"
+
+enum { COPY_BYTES = 1 << 16, NAMED_BYTES = 8, PREFIX_BYTES = sizeof STORED_INPUT_PREFIX - 1 };
 
 /* Copies everything, and gives its hash. */
 static int copy(int from, int to, unsigned char digest[SHA256_DIGEST_LENGTH],
@@ -53,17 +57,48 @@ static char *name_by(const unsigned char *digest)
     return memory_copy_string(name);
 }
 
-void stored_input_remove_others(const char *dir, const char *path)
+/* What a launcher has made, whatever else has such a name. */
+static bool is_own_file(int dir, const char *name)
+{
+    struct stat status;
+    return fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
+           status.st_uid == geteuid() && (status.st_mode & 07777) == 0600;
+}
+
+/* Removes the files whose name begins as that of a stored input and fits. */
+static void remove_those(const char *dir, bool (*fits)(const char *rest, const char *kept),
+                         const char *kept)
 {
     DIR *stream = run_place_list(dir);
     if (stream == NULL)
         return;
-    const char *kept = path != NULL ? strrchr(path, '/') : NULL;
     for (const struct dirent *entry; (entry = readdir(stream)) != NULL;)
-        if (strncmp(entry->d_name, STORED_INPUT_PREFIX, strlen(STORED_INPUT_PREFIX)) == 0 &&
-            (kept == NULL || strcmp(entry->d_name, kept + 1) != 0))
+        if (strncmp(entry->d_name, STORED_INPUT_PREFIX, PREFIX_BYTES) == 0 &&
+            fits(entry->d_name + PREFIX_BYTES, kept) && is_own_file(dirfd(stream), entry->d_name))
             unlinkat(dirfd(stream), entry->d_name, 0);
     closedir(stream);
+}
+
+static bool is_another(const char *rest, const char *kept)
+{
+    return kept == NULL || strcmp(rest, kept) != 0;
+}
+
+void stored_input_remove_others(const char *dir, const char *path)
+{
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    remove_those(dir, is_another, slash != NULL ? slash + 1 + PREFIX_BYTES : NULL);
+}
+
+static bool is_begun(const char *rest, const char *kept)
+{
+    (void)kept;
+    return strlen(rest) == sizeof BEGUN - 1;
+}
+
+void stored_input_remove_begun(const char *dir)
+{
+    remove_those(dir, is_begun, NULL);
 }
 
 int stored_input_write(const char *dir, int descriptor, char **path, bool *is_new,
@@ -72,7 +107,7 @@ int stored_input_write(const char *dir, int descriptor, char **path, bool *is_ne
     int code = run_directory_make(dir, error);
     if (code != 0)
         return code;
-    char *temporary = run_directory_join(dir, STORED_INPUT_PREFIX "XXXXXX");
+    char *temporary = run_directory_join(dir, STORED_INPUT_PREFIX BEGUN);
     int file = mkostemp(temporary, O_CLOEXEC);
     if (file < 0) {
         code = sheaf_error_set_errno(error, errno, "cannot store standard input in %s", dir);

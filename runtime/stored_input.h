@@ -12,6 +12,9 @@
 /* Removes what earlier lists of the run have left, but `path`, unless that is NULL. */
 void stored_input_remove_others(const char *dir, const char *path);
 
+/* Removes what was only begun by launchers that were killed. */
+void stored_input_remove_begun(const char *dir);
+
 /* Copies the stream `descriptor` to a file of the run directory `dir`, which is made if need be.
  * The file is named by its contents, so that another input never takes the place of one that a run
  * may still need. Returns its absolute path in *path, which the caller owns, and in *is_new whether

@@ -94,8 +94,125 @@ other_runs_keep_what_they_have()
     no_file_is_left_of first
 }
 
+# ---- beside output files, and in the run directory ----
+
+# files_run NAME: 6 tasks that write files, of which the last waits for NAME.go.
+files_run()
+{
+    "$sheaf" run --quiet --workers 2 --slots 2 --attempts 5 --lost-after 2s --dir "$work/$1" \
+        --tasks 6 --output-file "$1-files/{}" \
+        --command "[ {} != 5 ] || until [ -e $1.go ]; do sleep 0.05; done; echo {} >{out}" \
+        >"$1.out" 2>>"$1.said"
+}
+
+# begun_files_run NAME: the same in the background, as $job, until the last task alone is left, and
+# another attempt at task 0, as a killed copy would have left it.
+begun_files_run()
+{
+    files_run "$1" &
+    job=$!
+    wait_for 60 last_alone_runs "$1" || { fail "the last task does not run"; return 1; }
+    mkdir "$1-files/$hidden/0-$HOSTNAME-1-0" && touch "$1-files/$hidden/0-$HOSTNAME-1-0/0"
+}
+
+last_alone_runs()
+{
+    hidden=$(cd "$1-files" 2>/dev/null && compgen -G '.sheaf-*') &&
+        [ "$(cd "$1-files" && compgen -G '.sheaf-*/*' | grep -c '/5-')" = 1 ] &&
+        tasks_done_are "$work/$1" 5
+}
+
+only_files_are_in()
+{
+    [ "$(ls -A "$1-files" | paste -sd ' ')" = "0 1 2 3 4 5" ] ||
+        fail "in the folder of the output files: $(ls -A "$1-files" | paste -sd ' ')"
+}
+
+staged_files_of_killed_copies_go_at_the_end_of_the_run()
+{
+    begun_files_run lost || return 1
+    kill -KILL "$(pid_of_rank "$work/lost" 1)" || { fail "no rank 1"; return 1; }
+    wait_for 60 worker_is_lost lost || { fail "no worker was lost"; return 1; }
+    touch lost.go
+    wait $job || { fail "exit status $?"; return 1; }
+    only_files_are_in lost
+}
+
+worker_is_lost()
+{
+    grep -q 'worker.*\(lost\|ended\)' "$1.said"
+}
+
+staged_files_of_killed_copies_go_with_the_next_run()
+{
+    begun_files_run again || return 1
+    mpirun=$(mpirun_of "$(pgrep -P $job -x sheaf)")
+    kill_all_of again || return 1
+    touch again.go
+    files_run again || { fail "exit status $?"; return 1; }
+    only_files_are_in again
+}
+
+# input_run NAME: the tasks that standard input lists.
+input_run()
+{
+    "$sheaf" run --quiet --workers 1 --slots 2 --dir "$work/$1" -c 'echo {}' - >"$1.out" \
+        2>>"$1.said"
+}
+
+list_of_a_launcher_that_was_killed_while_it_read_goes_with_the_next_start()
+{
+    mkfifo endless
+    exec 9<>endless
+    input_run read <endless &
+    job=$!
+    wait_for 60 has_begun_to_read || { fail "no list is begun"; return 1; }
+    kill -KILL "$(pgrep -P $job -x sheaf)"
+    exec 9>&-
+    wait $job
+    seq 3 | input_run read || { fail "exit status $?"; return 1; }
+    seq 3 | cmp - read.out && [ "$(compgen -G 'read/stdin-*' | grep -c .)" = 1 ] ||
+        fail "left: $(compgen -G 'read/stdin-*' | paste -sd ' ')"
+}
+
+has_begun_to_read()
+{
+    compgen -G 'read/stdin-??????' >/dev/null
+}
+
+list_that_no_run_has_used_goes_with_the_next_run()
+{
+    seq 3 | input_run lists || { fail "exit status $?"; return 1; }
+    touch lists/stdin-0123456789abcdef
+    chmod 600 lists/stdin-0123456789abcdef
+    seq 3 | input_run lists || { fail "exit status $?"; return 1; }
+    [ "$(compgen -G 'lists/stdin-*' | grep -c .)" = 1 ] || fail "it is still there"
+}
+
+journal_before_an_edit_is_not_kept()
+{
+    seq 3 | input_run edited && seq 2 4 | input_run edited || { fail "exit status $?"; return 1; }
+    seq 2 4 | cmp - edited.out || return 1
+    mkdir edited/discarded # as a kill in the middle leaves it
+    seq 2 4 | input_run edited || { fail "exit status $?"; return 1; }
+    [ ! -e edited/discarded ] || fail "the discarded journal is still there"
+}
+
+journal_before_an_edit_goes_at_once()
+{
+    seq 3 | input_run swapped && seq 2 4 | input_run swapped || { fail "exit status $?"; return 1; }
+    [ ! -e swapped/discarded ] || fail "the discarded journal is still there"
+}
+
 check undisturbed_run_leaves_nothing undisturbed_run_leaves_nothing
 check killed_mpirun_leaves_nothing killed_mpirun_leaves_nothing
 check next_start_removes_what_a_killed_run_left next_start_removes_what_a_killed_run_left
 check other_runs_keep_what_they_have other_runs_keep_what_they_have
+for name in staged_files_of_killed_copies_go_at_the_end_of_the_run \
+    staged_files_of_killed_copies_go_with_the_next_run \
+    list_of_a_launcher_that_was_killed_while_it_read_goes_with_the_next_start \
+    list_that_no_run_has_used_goes_with_the_next_run \
+    journal_before_an_edit_goes_at_once journal_before_an_edit_is_not_kept; do
+    check $name $name
+done
 finish

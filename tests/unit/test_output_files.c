@@ -349,6 +349,64 @@ static void note_tells_what_a_killed_attempt_has_left(void **state)
     scratch_remove(&given->scratch);
 }
 
+struct done_task {
+    uint64_t task;
+    bool is_done;
+};
+
+static bool is_done_task(void *context, uint64_t task)
+{
+    const struct done_task *done = context;
+    return done->is_done && task == done->task;
+}
+
+static void remove_left(const struct given *given, bool is_done)
+{
+    struct done_task done = {TASK, is_done};
+    for (size_t i = 0; i < FILES; i++) {
+        char *folder = output_files_folder(given->targets[i]);
+        staging_remove_left(folder, KEY, is_done_task, &done);
+        free(folder);
+    }
+}
+
+/* As the end of a run, and the next run, do. */
+static void what_a_killed_attempt_has_left_goes_once_its_task_is_done(void **state)
+{
+    (void)state;
+    struct given *given = given_targets();
+    start_and_kill(given, NULL);
+    struct output_files *files = output_files_create(KEY + 1, NULL); /* of another run */
+    assert_int_equal(output_files_begin(files, TASK, given->targets, FILES, &error), 0);
+    remove_left(given, false);
+    struct output_files *running = begun(given, NULL);
+    start_and_kill(given, NULL);
+    remove_left(given, true);
+    write_all(running, "text");
+    write_all(files, "other");
+    output_files_destroy(files);
+    assert_int_equal(output_files_publish(running, &error), 0);
+    output_files_destroy(running);
+    assert_nothing_is_left(given);
+    assert_true(has_text(given->targets[0], "text"));
+    scratch_remove(&given->scratch);
+}
+
+static void staging_of_a_task_that_is_not_done_is_left_to_its_next_attempt(void **state)
+{
+    (void)state;
+    struct given *given = given_targets();
+    char *note = shared_note();
+    start_and_kill(given, note);
+    remove_left(given, false);
+    assert_true(exists(note));
+    remove_left(given, true);
+    assert_false(exists(note));
+    munmap(note, STAGING_NOTE_BYTES);
+    assert_nothing_is_left(given);
+    scratch_remove(&given->scratch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +420,8 @@ int main(void)
         cmocka_unit_test(second_death_changes_nothing),
         cmocka_unit_test(attempt_that_runs_is_left_alone),
         cmocka_unit_test(note_tells_what_a_killed_attempt_has_left),
+        cmocka_unit_test(what_a_killed_attempt_has_left_goes_once_its_task_is_done),
+        cmocka_unit_test(staging_of_a_task_that_is_not_done_is_left_to_its_next_attempt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
