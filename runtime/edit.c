@@ -16,7 +16,9 @@
 
 static void apply(void *context, const struct fact *fact)
 {
-    state_apply(context, fact);
+    struct edit *edit = context;
+    state_apply(edit->state, fact);
+    edit_note_merged(edit, fact);
 }
 
 static void tell_damage(void *context, const struct journal_damage *damage)
@@ -59,8 +61,7 @@ static int open_old(struct edit *edit, struct sheaf_error *error)
 {
     const char *dir = edit->request->dir;
     edit->old_path = run_directory_join(dir, "journal");
-    struct journal_recovery recovery = {
-        .replay = apply, .damaged = tell_damage, .context = edit->state};
+    struct journal_recovery recovery = {.replay = apply, .damaged = tell_damage, .context = edit};
     int code = journal_view_open(edit->old_path, &recovery, &edit->old, error);
     const struct fact_job_accepted *accepted = state_job(edit->state);
     if (code == 0 && accepted != NULL && accepted->input_bytes > 0)
@@ -94,6 +95,7 @@ static void close_edit(struct edit *edit)
     kept_results_close(edit->kept);
     range_set_close(&edit->succeeded);
     edit_plan_close(&edit->plan);
+    edit_merged_close(&edit->merged);
     journal_view_close(edit->old);
     state_destroy(edit->state);
     free(edit->old_path);
@@ -145,21 +147,25 @@ static void count_single(struct edit *edit)
 /* A merged result is one of all its tasks, or of none. */
 static void count_merged(struct edit *edit)
 {
-    const struct partial *partial = state_find_partial(edit->state, 0);
-    for (; partial != NULL; partial = state_next_partial(partial)) {
-        uint64_t first;
-        if (edit_keeps_merged(edit, partial, &first)) {
-            add_done(edit, (struct range){first, partial->range.count});
-            continue;
-        }
-        for (uint64_t task = partial->range.first; task < range_end(partial->range); task++) {
+    struct range_set lost = {0};
+    struct range range = {0, 0};
+    edit_choose_merged(edit);
+    while (range_set_find_from(&edit->succeeded, range_end(range), &range))
+        range_set_add(&lost, range);
+    for (size_t i = 0; i < edit->merged.kept_count; i++) {
+        const struct kept_partial *kept = &edit->merged.kept[i];
+        add_done(edit, (struct range){kept->first, kept->partial.range.count});
+        range_set_remove(&lost, kept->partial.range);
+    }
+    range = (struct range){0, 0};
+    while (range_set_find_from(&lost, range_end(range), &range)) {
+        for (uint64_t task = range.first; task < range_end(range); task++) {
             bool is_gone = edit_plan_target(&edit->plan, task) == EDIT_PLAN_GONE;
-            if (!range_set_contains(&edit->succeeded, (struct range){task, 1}))
-                continue;
             edit->counts.gone_count += is_gone;
             edit->counts.again_count += !is_gone;
         }
     }
+    range_set_close(&lost);
 }
 
 static void count(struct edit *edit)

@@ -2,7 +2,6 @@
 #include "edit_private.h"
 
 #include "../jobs/command_record.h"
-#include "../scheduler/tree.h"
 #include "run_directory.h"
 
 #include <stdio.h>
@@ -128,21 +127,19 @@ static int keep_records(struct edit_journal *out, struct range range, struct she
 
 /* ---- merged results ---- */
 
-bool edit_keeps_merged(const struct edit *edit, const struct partial *partial, uint64_t *first)
+static int keep_merged(struct edit_journal *out, struct sheaf_error *error)
 {
-    if (partial->is_absent || range_set_intersects(state_failed(edit->state), partial->range) ||
-        !edit_plan_moves(&edit->plan, partial->range, first))
-        return false;
-    return tree_is_node((struct range){*first, partial->range.count}, edit->plan.new_count);
-}
-
-static int keep_merged(struct edit_journal *out, const struct partial *partial,
-                       struct sheaf_error *error)
-{
-    uint64_t first;
-    if (!edit_keeps_merged(out->edit, partial, &first))
-        return 0;
-    return append_result(out, (struct range){first, partial->range.count}, &out->partial, error);
+    const struct edit_merged *merged = &out->edit->merged;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < merged->kept_count; i++) {
+        const struct kept_partial *kept = &merged->kept[i];
+        byte_writer_clear(&out->partial);
+        code = journal_view_read(out->edit->old, &kept->partial, &out->partial, error);
+        if (code == 0)
+            code = append_result(out, (struct range){kept->first, kept->partial.range.count},
+                                 &out->partial, error);
+    }
+    return code;
 }
 
 /* ---- all of them ---- */
@@ -157,10 +154,7 @@ static int keep_partial(struct edit_journal *out, const struct partial *partial,
         fprintf(stderr, "sheaf: warning: %s; its tasks run again\n", error->text);
         return 0;
     }
-    if (code != 0)
-        return code;
-    return state_job(out->edit->state)->has_merge ? keep_merged(out, partial, error)
-                                                  : keep_records(out, partial->range, error);
+    return code == 0 ? keep_records(out, partial->range, error) : code;
 }
 
 /* What was kept before: it comes back, or stays. */
@@ -188,8 +182,11 @@ static int keep_kept(struct edit_journal *out, size_t i, struct sheaf_error *err
 static int keep_results(struct edit_journal *out, struct sheaf_error *error)
 {
     const struct edit *edit = out->edit;
+    const struct fact_job_accepted *accepted = state_job(edit->state);
     const struct partial *partial = state_find_partial(edit->state, 0);
     int code = 0;
+    if (accepted != NULL && accepted->has_merge)
+        return keep_merged(out, error);
     for (; code == 0 && partial != NULL; partial = state_next_partial(partial))
         if (!partial->is_absent)
             code = keep_partial(out, partial, error);

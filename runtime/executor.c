@@ -371,7 +371,8 @@ static struct executor *create_executor(const struct executor_options *options)
                                                .table = options->table,
                                                .sender = &executor->sender,
                                                .split_kind = options->job->split.kind,
-                                               .has_merge = options->has_merge};
+                                               .has_merge = options->has_merge,
+                                               .keeps_subtrees = options->job->command.is_there};
     executor->runner = task_runner_create(&runner);
     return executor;
 }

@@ -96,6 +96,7 @@ static struct scheduler_config scheduler_config_of(const struct master *master)
     config.worker_count = rank_count > 1 ? (uint32_t)rank_count - 1 : 1; /* the master may be it */
     config.end_ns = master->walltime.tasks_end_ns;
     config.only = master->options->only != NULL ? &master->only : NULL;
+    config.keeps_subtrees = job_list_may_change(&master->job);
     config.has_split = master->job.split.kind == SPLIT_PLUGIN;
     config.graph = master_find_graph(master);
     return config;

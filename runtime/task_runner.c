@@ -282,7 +282,8 @@ static void begin_order(struct task_runner *runner, const struct slot_order *ord
     if (runner->collected.capacity > RING_BUFFER_BYTES_KEPT)
         merge_item_close(&runner->collected);
     if (runner->fold != NULL)
-        merge_fold_reset(runner->fold, order->task_count);
+        merge_fold_reset(runner->fold,
+                         runner->options.keeps_subtrees ? UINT64_MAX : order->task_count);
 }
 
 static void send_results(struct task_runner *runner, uint64_t busy_ns)

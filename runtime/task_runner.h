@@ -16,6 +16,7 @@ struct task_runner_options {
     struct report_sender *sender;
     enum split_kind split_kind;
     bool has_merge;
+    bool keeps_subtrees; /* a list that may grow: no result that the end of the list cuts short */
 };
 
 struct task_runner *task_runner_create(const struct task_runner_options *options);

@@ -53,10 +53,33 @@ static void merge_absent(struct scheduler *scheduler, struct range subtree,
                                                           .partials = merged}});
 }
 
+static bool merge_subtree(struct scheduler *scheduler, struct range subtree);
+
+static bool is_cut_short(struct range subtree)
+{
+    return (subtree.count & (subtree.count - 1)) != 0;
+}
+
+/* Of a subtree that the last task cuts short: the largest ones in it that are whole, and stay
+ * subtrees when tasks come behind them. False while one of them is being merged. */
+static bool merge_whole_ones(struct scheduler *scheduler, struct range subtree)
+{
+    struct range rest = subtree;
+    while (is_cut_short(rest)) {
+        merge_subtree(scheduler, tree_left_child(rest));
+        rest = tree_right_child(rest);
+    }
+    merge_subtree(scheduler, rest);
+    return !range_set_intersects(&scheduler->merging, subtree);
+}
+
 /* Queues the merge of a subtree that is done and of which nothing is being merged. True when it
  * became one partial at once. */
 static bool merge_subtree(struct scheduler *scheduler, struct range subtree)
 {
+    if (scheduler->config.keeps_subtrees && is_cut_short(subtree) &&
+        !merge_whole_ones(scheduler, subtree))
+        return false;
     struct tally tally = tally_subtree(scheduler, subtree, SIZE_MAX);
     if (tally.count <= 1)
         return false;

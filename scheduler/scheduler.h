@@ -31,6 +31,8 @@ struct scheduler_config {
     uint64_t retry_delay_ns;    /* before a second attempt; doubles with each; default 100 ms */
     uint64_t merge_bytes_max;   /* input of one MERGE with more than two partials; default 16 MiB */
     uint32_t merge_fan_in;      /* partials that make a MERGE worth while; default 16 */
+    bool keeps_subtrees;        /* the job may grow: no subtree is merged with one that the last
+                                   task cuts short before it has been merged by itself */
     uint64_t end_ns;            /* what cannot end by then is not started; default: never */
     uint32_t prefetch_per_slot; /* ranges queued behind the running one; default 1 */
     uint32_t bench_tasks;       /* that fail on a node and pass elsewhere bench it; default 3 */

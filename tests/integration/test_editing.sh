@@ -480,9 +480,13 @@ merged_lists_grow()
         printed_is '1\n2\n3\n4\n5\n6\n' && says '4 of its 6 tasks are done' ||
         { cat said && return 1; }
     seq 7 >list
-    "$sheaf" run "${job[@]}" list --dir "$dir" >printed 2>said && ran_is 1 2 3 4 5 6 7 &&
-        printed_is '1\n2\n3\n4\n5\n6\n7\n' && says '6 that were done run again' ||
+    "$sheaf" run "${job[@]}" list --dir "$dir" >printed 2>said && ran_is 7 &&
+        printed_is '1\n2\n3\n4\n5\n6\n7\n' && says '6 of its 7 tasks are done' ||
         { cat said && return 1; }
+    (echo 0; seq 7) >list
+    "$sheaf" run "${job[@]}" list --dir "$dir" >printed 2>said &&
+        printed_is '0\n1\n2\n3\n4\n5\n6\n7\n' || { cat said && return 1; }
+    : >ran
     seq 6 >list
     kept_as_it_was run "${job[@]}" list && says 'merged with others: nothing was changed'
 }

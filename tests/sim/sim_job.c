@@ -328,7 +328,8 @@ void sim_job_run(struct sim_job *job, const struct range *runs, size_t run_count
             collect_run(job, runs[i], report);
         return;
     }
-    merge_fold_clear(job->fold);
+    merge_fold_reset(job->fold,
+                     job->plan->config.keeps_subtrees ? UINT64_MAX : job->plan->task_count);
     unsigned char text[64];
     for (size_t i = 0; i < run_count; i++)
         for (uint64_t task = runs[i].first; task < range_end(runs[i]); task++)
@@ -339,7 +340,7 @@ void sim_job_run(struct sim_job *job, const struct range *runs, size_t run_count
 
 bool sim_job_merge(struct sim_job *job, const struct message *order, struct message *report)
 {
-    merge_fold_clear(job->fold);
+    merge_fold_reset(job->fold, job->plan->task_count);
     for (size_t i = 0; i < order->partial_count; i++) {
         const struct partial *partial = &order->partials[i];
         merge_fold_push(job->fold, partial->range, order->payload.data + partial->offset_bytes,

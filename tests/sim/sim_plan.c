@@ -74,6 +74,7 @@ static void draw_config(struct plan *plan, struct random_source *source)
     config->retry_delay_ns = random_scale(source, SHEAF_NS_PER_MS, 200 * SHEAF_NS_PER_MS);
     config->range_target_ns = random_scale(source, SHEAF_NS_PER_MS, 200 * SHEAF_NS_PER_MS);
     config->merge_fan_in = (uint32_t)random_scale(source, 2, 64);
+    config->keeps_subtrees = plan->seed % 3 == 0; /* draws nothing: other plans stay as they were */
     config->merge_bytes_max = random_scale(source, 64, (uint64_t)16 << 20);
     config->prefetch_per_slot = (uint32_t)random_between(source, 0, 3);
     if (plan->task_count > SHADOW_TASKS_MAX) {

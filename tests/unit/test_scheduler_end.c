@@ -115,6 +115,32 @@ static void large_merge_is_shared_out_in_halves(void **state)
     given_end(given);
 }
 
+/* So that a list that has grown finds what stays a subtree. */
+static void whole_subtrees_are_merged_before_one_that_is_cut_short(void **state)
+{
+    (void)state;
+    struct scheduler_config config = scheduler_config_default();
+    config.keeps_subtrees = true;
+    config.range_count_max = 1;
+    config.prefetch_per_slot = 0;
+    struct given *given =
+        given_job(&config, (struct fact_job_accepted){.task_count = 7, .has_merge = true});
+    hello(given, 1, 1);
+    expect_welcome(given, 1);
+    for (uint64_t task = 0; task < 7; task++) {
+        struct effect run = expect_run(given, 1, task, 1);
+        reported(given, &run);
+    }
+    struct effect merge = expect_assign(given, 1, WORK_MERGE, (struct range){0, 4});
+    reported(given, &merge);
+    merge = expect_assign(given, 1, WORK_MERGE, (struct range){4, 2});
+    reported(given, &merge);
+    merge = expect_assign(given, 1, WORK_MERGE, (struct range){0, 7});
+    reported(given, &merge);
+    expect_publish(given);
+    given_end(given);
+}
+
 static void absent_results_are_merged_without_an_executor(void **state)
 {
     (void)state;
@@ -523,6 +549,7 @@ int main(void)
         cmocka_unit_test(merge_of_a_lost_worker_runs_elsewhere),
         cmocka_unit_test(merge_that_always_fails_fails_the_job),
         cmocka_unit_test(large_merge_is_shared_out_in_halves),
+        cmocka_unit_test(whole_subtrees_are_merged_before_one_that_is_cut_short),
         cmocka_unit_test(absent_results_are_merged_without_an_executor),
         cmocka_unit_test(collected_results_are_never_merged),
         cmocka_unit_test(finish_runs_once_before_publication),
