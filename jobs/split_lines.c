@@ -51,7 +51,9 @@ static int changed(const struct line_file *file, uint64_t now_bytes, struct shea
 {
     return sheaf_error_set(error, SHEAF_ERROR_INPUT,
                            "the input file %s was changed while the job ran: it had %llu bytes and "
-                           "has %llu now; start the job anew with --fresh",
+                           "has %llu now. Put back what it held, and "
+                           "go on; or run the job on what it holds now in another directory "
+                           "(--dir)",
                            file->path, (unsigned long long)file->size_bytes,
                            (unsigned long long)now_bytes);
 }

@@ -39,8 +39,8 @@ static int refuse_identity(const struct recovery *recovery, struct sheaf_error *
 {
     return sheaf_error_set(error, SHEAF_ERROR_IDENTITY,
                            "the journal in %s belongs to another job, or to an earlier version of "
-                           "its job file or plug-in: use another directory (--dir), or start over "
-                           "with --fresh",
+                           "its job file or plug-in, and was left as it is: name another directory "
+                           "with --dir, or move this one away",
                            recovery->reading->dir);
 }
 

@@ -119,25 +119,6 @@ static bool differs_in_list_alone(const struct run_directory_options *options,
            memcmp(identity->commands, options->commands, sizeof identity->commands) == 0;
 }
 
-/* A command has the name of its program, and a program may be run in many ways. */
-static int refuse(const struct run_directory_options *options, const struct run_identity *identity,
-                  struct sheaf_error *error)
-{
-    bool is_same_name = strcmp(identity->job_name, options->job_name) == 0;
-    bool is_command = options->adapt != NULL && !is_zero(options->commands);
-    return sheaf_error_set(
-        error, SHEAF_ERROR_IDENTITY,
-        "%s holds the results of %s%.100s%s. Use --dir to keep both%s, --fresh to delete the old "
-        "results and start anew, or --force to keep the old results and go on from there",
-        options->path,
-        !is_same_name ? "another job, "
-        : is_command  ? "another command, also named "
-                      : "an earlier version of job ",
-        identity->job_name,
-        is_same_name && !is_command ? ": its plug-in, split or parameters have changed since" : "",
-        is_same_name && is_command ? " (a directory for each command)" : "");
-}
-
 /* Whether the job may use the directory: 1 with the identity that is there, 0 when there is none.
  */
 static int check_identity(const struct run_directory_options *options,
@@ -156,7 +137,8 @@ static int check_identity(const struct run_directory_options *options,
             "input files. Use --rerun-stage %s to run it anew, and what follows from it, or "
             "--force to keep its old results",
             options->stage_name, options->stage_name);
-    return refuse(options, identity, error);
+    bool is_command = options->adapt != NULL && !is_zero(options->commands);
+    return run_identity_refuse(options, identity, is_command, error);
 }
 
 static int make_directory(const char *path, struct sheaf_error *error)

@@ -3,6 +3,7 @@
 
 #include "checked_file.h"
 #include "journal.h"
+#include "stored_results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,4 +110,25 @@ int run_identity_make_again(const struct run_directory_options *options,
                            "it ran last, with the list as it was: that makes the file again. Or "
                            "name another directory with --dir; --force goes on with what is there",
                            options->path);
+}
+
+/* A command has the name of its program, and a program may be run in many ways. */
+int run_identity_refuse(const struct run_directory_options *options,
+                        const struct run_identity *identity, bool is_command,
+                        struct sheaf_error *error)
+{
+    bool is_same_name = strcmp(identity->job_name, options->job_name) == 0;
+    char fresh[STORED_RESULTS_TEXT_BYTES];
+    stored_results_describe_fresh(options->path, fresh);
+    return sheaf_error_set(
+        error, SHEAF_ERROR_IDENTITY,
+        "%s holds the results of %s%.100s%s. Use --dir to keep both%s, or --force to keep the old "
+        "results and go on from there; %s",
+        options->path,
+        !is_same_name ? "another job, "
+        : is_command  ? "another command, also named "
+                      : "an earlier version of job ",
+        identity->job_name,
+        is_same_name && !is_command ? ": its plug-in, split or parameters have changed since" : "",
+        is_same_name && is_command ? " (a directory for each command)" : "", fresh);
 }

@@ -28,4 +28,9 @@ bool run_identity_find_in_journal(const char *dir,
 int run_identity_make_again(const struct run_directory_options *options,
                             struct run_identity *identity, struct sheaf_error *error);
 
+/* Says whose run it is, and the ways out. IDENTITY. */
+int run_identity_refuse(const struct run_directory_options *options,
+                        const struct run_identity *identity, bool is_command,
+                        struct sheaf_error *error);
+
 #endif

@@ -58,7 +58,7 @@ int segment_header_decode(const unsigned char bytes[SEGMENT_HEADER_BYTES],
         return sheaf_error_set(
             error, SHEAF_ERROR_IDENTITY,
             "the journal has format version %u and this sheaf reads version %d: "
-            "continue with the version that wrote it, or start over with --fresh",
+            "continue with the version that wrote it, or run the job in another directory (--dir)",
             version, SEGMENT_FORMAT_VERSION);
     memcpy(header->identity, identity, SEGMENT_IDENTITY_BYTES);
     header->start_seq = start_seq;

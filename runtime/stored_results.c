@@ -45,6 +45,18 @@ void stored_results_count(const char *dir, struct stored_results *results)
     stage_list_visit(dir, NULL, count_one, results, &unread);
 }
 
+void stored_results_describe_fresh(const char *dir, char text[STORED_RESULTS_TEXT_BYTES])
+{
+    struct stored_results results;
+    stored_results_count(dir, &results);
+    if (results.result_count == 0)
+        snprintf(text, STORED_RESULTS_TEXT_BYTES, "--fresh begins anew: no task is done there");
+    else
+        snprintf(text, STORED_RESULTS_TEXT_BYTES,
+                 "--fresh deletes the %" PRIu64 " results of %" PRIu64 " tasks there",
+                 results.result_count, results.task_count);
+}
+
 /* The run directory that the words of the command name; the caller owns it. NULL: none. */
 static char *find_directory(const struct run_options *options, const struct job *job)
 {

@@ -14,6 +14,12 @@ struct stored_results {
 /* Overwrites *results; all zero where nothing can be read. Disturbs nobody. */
 void stored_results_count(const char *dir, struct stored_results *results);
 
+enum { STORED_RESULTS_TEXT_BYTES = 120 };
+
+/* What --fresh would cost there, for those who ask for it knowing that: "--fresh deletes the 3
+ * results of 5 tasks there". */
+void stored_results_describe_fresh(const char *dir, char text[STORED_RESULTS_TEXT_BYTES]);
+
 /* When a job could not be read, or lacks its inputs, and its run directory holds results of it:
  * adds to the message what is stored, and the ways out. `job` may be empty. */
 void stored_results_add_ways_out(const struct run_options *options, const struct job *job,

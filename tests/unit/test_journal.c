@@ -405,7 +405,8 @@ static void another_jobs_journal_is_refused_and_left_alone(void **state)
     fixture.options.identity[0] = 99;
     struct sheaf_error error = {0};
     assert_int_equal(try_open(&fixture, &error), SHEAF_ERROR_IDENTITY);
-    assert_non_null(strstr(error.text, "--fresh"));
+    assert_non_null(strstr(error.text, "--dir"));
+    assert_null(strstr(error.text, "--fresh"));
     assert_non_null(strstr(error.text, fixture.dir.text));
     assert_int_equal(fixture.model.first_seq, 0);
     fixture.options.identity[0] = 1;

@@ -105,7 +105,8 @@ static void other_job_is_refused_with_the_way_out(void **state)
     run_directory_close(fixture.directory);
     fixture.directory = NULL;
     fixture.options.identity[31] = 8;
-    assert_refused(&fixture, SHEAF_ERROR_IDENTITY, "--fresh");
+    assert_refused(&fixture, SHEAF_ERROR_IDENTITY, "--dir to keep both");
+    assert_refused(&fixture, SHEAF_ERROR_IDENTITY, "--fresh begins anew: no task is done there");
     assert_refused(&fixture, SHEAF_ERROR_IDENTITY, "earlier version of job job");
     fixture.options.job_name = "another";
     assert_refused(&fixture, SHEAF_ERROR_IDENTITY, "another job, job");

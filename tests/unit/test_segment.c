@@ -60,6 +60,7 @@ static void another_format_version_is_refused_by_name(void **state)
     struct sheaf_error error = {0};
     assert_int_equal(segment_header_decode(bytes, &header, &error), SHEAF_ERROR_IDENTITY);
     assert_non_null(strstr(error.text, "format version 3"));
+    assert_null(strstr(error.text, "--fresh"));
 }
 
 static void block_header_comes_back_and_every_flipped_bit_is_seen(void **state)

@@ -327,6 +327,8 @@ static void changed_file_is_an_error_that_names_it(void **state)
     assert_int_equal(split_materialize(SPLIT_LINES, input, &scratch, &bytes, &error),
                      SHEAF_ERROR_INPUT);
     assert_non_null(strstr(error.text, path.text));
+    assert_non_null(strstr(error.text, "another directory"));
+    assert_null(strstr(error.text, "--fresh"));
     assert_int_equal(unlink(path.text), 0);
     assert_int_equal(split_materialize(SPLIT_LINES, input, &scratch, &bytes, &error),
                      SHEAF_ERROR_INPUT);
