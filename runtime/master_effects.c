@@ -122,6 +122,10 @@ static uint64_t order_input_bytes(const struct master *master)
 static bool gather_inputs(struct master *master, const struct effect *effect, struct range *range,
                           struct byte_writer *body)
 {
+    if (master_split_ask_again(master)) {
+        give_back(master, effect, *range, true);
+        return false;
+    }
     if (master->inputs == NULL)
         return true;
     uint64_t count = input_store_fit(master->inputs, *range, order_input_bytes(master));
@@ -135,6 +139,10 @@ static bool gather_inputs(struct master *master, const struct effect *effect, st
     if (code == SHEAF_ERROR_DAMAGED && !master->has_lost_inputs) {
         code = master_inputs_make_again(master, &error);
         master->has_lost_inputs = code != 0;
+        if (code == 0 && master_split_ask_again(master)) {
+            give_back(master, effect, *range, true);
+            return false;
+        }
         if (code == 0)
             code = input_store_read(master->inputs, *range, body, &error);
     }

@@ -113,7 +113,8 @@ static void on_report(struct master *master, uint32_t rank, const struct message
 {
     bool is_split = message->as.report.work == WORK_SPLIT;
     bool ends_split = is_split && message->as.report.assignment == master->splitting.assignment &&
-                      state_phase(scheduler_state(master->scheduler)) == PHASE_NEW;
+                      (state_phase(scheduler_state(master->scheduler)) == PHASE_NEW ||
+                       master->split_again == SPLIT_AGAIN_ASKED);
     struct input input = {.kind = INPUT_REPORT, .now_ns = master->now_ns};
     input.as.report = (struct input_report){
         .worker = rank,

@@ -43,6 +43,16 @@ struct splitting {
     uint64_t assignment;  /* of WORK_SPLIT; batches of others are ignored */
 };
 
+/* Inputs that the plug-in's split has named are damaged. */
+enum split_again {
+    SPLIT_AGAIN_NONE = 0,
+    SPLIT_AGAIN_WANTED, /* as soon as a task is to run */
+    SPLIT_AGAIN_ASKED,  /* no task begins before it has answered */
+};
+
+/* Where inputs are made again, in the run directory. */
+#define INPUTS_AGAIN_NAME "inputs.again"
+
 /* Effects in the order in which they were decided. */
 struct effect_queue {
     struct effect *items;
@@ -69,7 +79,9 @@ struct master {
     struct effect_queue effects;
     struct splitting splitting;
     struct input_store *inputs; /* NULL while, or because, tasks have none */
-    bool has_lost_inputs;       /* some are damaged, and cannot be made again */
+    enum split_again split_again;
+    uint32_t splits_again_count;
+    bool has_lost_inputs; /* some are damaged, and cannot be made again */
     struct publisher *publisher;
     struct exporter *exporter;         /* NULL: nobody wants more than the output */
     struct output_check *output_check; /* NULL: it is over, or there is nothing to look for */
@@ -154,6 +166,17 @@ int master_inputs_open(struct master *master, struct sheaf_error *error);
 /* What is stored of them is damaged: splits once more. DAMAGED when that gives something else. */
 int master_inputs_make_again(struct master *master, struct sheaf_error *error);
 void master_split_close(struct master *master);
+int master_inputs_move(const char *folder, const char *dir, struct sheaf_error *error);
+
+/* master_split_again.c */
+/* The store is of no use. DAMAGED when that is so again and again. */
+int master_split_want_again(struct master *master, struct sheaf_error *error);
+/* A task is to run: true when it has to wait for its input. */
+bool master_split_ask_again(struct master *master);
+/* An empty folder for what the split names. */
+int master_split_make_folder(struct master *master, struct sheaf_error *error);
+/* All of it is there. */
+void master_split_end_again(struct master *master, const struct fact_job_accepted *named);
 /* Which tasks of the job come after others; NULL when none does. */
 const struct task_graph *master_find_graph(const struct master *master);
 /* Of that graph; 0 when there is none. */

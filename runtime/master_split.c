@@ -91,7 +91,7 @@ static int split_again(const struct master *master, const char *folder, struct s
                            run_directory_path(master->directory));
 }
 
-static int move_inputs(const char *folder, const char *dir, struct sheaf_error *error)
+int master_inputs_move(const char *folder, const char *dir, struct sheaf_error *error)
 {
     static const char *const names[] = {INPUT_DATA_NAME, INPUT_INDEX_NAME};
     int code = 0;
@@ -110,20 +110,14 @@ int master_inputs_make_again(struct master *master, struct sheaf_error *error)
 {
     const char *dir = run_directory_path(master->directory);
     if (master->job.split.kind == SPLIT_PLUGIN)
-        return sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
-                               "the stored inputs of the tasks in %s are damaged, and only the "
-                               "plug-in can name them again: run the job in another directory "
-                               "(--dir); the results so far stay in this one",
-                               dir);
-    char *folder = run_directory_join(dir, "inputs.again");
-    int code = run_swap_remove(dir, "inputs.again", error);
-    if (code == 0 && run_place_make_folder(folder) != 0)
-        code = sheaf_error_set_errno(error, errno, "cannot make %s", folder);
+        return master_split_want_again(master, error);
+    char *folder = run_directory_join(dir, INPUTS_AGAIN_NAME);
+    int code = master_split_make_folder(master, error);
     if (code == 0)
         code = split_again(master, folder, error);
     if (code == 0)
-        code = move_inputs(folder, dir, error);
-    run_swap_remove(dir, "inputs.again", NULL); /* in the way of nobody if it stays */
+        code = master_inputs_move(folder, dir, error);
+    run_swap_remove(dir, INPUTS_AGAIN_NAME, NULL); /* in the way of nobody if it stays */
     free(folder);
     if (code != 0)
         return code;
@@ -178,7 +172,12 @@ static void finish_inputs(struct master *master)
         }
     }
     master_split_close(master);
-    accept_job(master, task_count, input_bytes, index_crc);
+    const struct fact_job_accepted named = {
+        .task_count = task_count, .input_bytes = input_bytes, .input_crc = index_crc};
+    if (master->split_again == SPLIT_AGAIN_ASKED)
+        master_split_end_again(master, &named);
+    else
+        accept_job(master, task_count, input_bytes, index_crc);
 }
 
 bool master_split_continue(struct master *master)
@@ -206,8 +205,11 @@ bool master_split_continue(struct master *master)
 
 void master_split_restart(struct master *master, uint64_t assignment)
 {
+    struct sheaf_error error;
     master_split_close(master);
     master->splitting.assignment = assignment;
+    if (master->split_again == SPLIT_AGAIN_ASKED && master_split_make_folder(master, &error) < 0)
+        master_fail(master, &error);
 }
 
 /* The first task with input bytes needs the store; those before it had none. */
@@ -216,8 +218,11 @@ static int need_writer(struct master *master, struct sheaf_error *error)
     struct splitting *splitting = &master->splitting;
     if (splitting->writer != NULL)
         return 0;
-    int code =
-        input_writer_create(run_directory_path(master->directory), &splitting->writer, error);
+    char *folder =
+        run_directory_join(run_directory_path(master->directory),
+                           master->split_again == SPLIT_AGAIN_ASKED ? INPUTS_AGAIN_NAME : ".");
+    int code = input_writer_create(folder, &splitting->writer, error);
+    free(folder);
     for (uint64_t i = 0; code == 0 && i < splitting->plain_count; i++)
         code = input_writer_add(splitting->writer, NULL, 0, error);
     return code;

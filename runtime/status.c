@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
+
+enum { EXIT_STATUS_MAX = 255 };
 
 static const char *const state_words[STATUS_STATE_COUNT] = {
 #define X(name, word) word,
@@ -153,13 +156,34 @@ char *status_format_json(const struct status *status)
     return text;
 }
 
+/* Of everything else in it; what a disk has done to a number shows in no other way. */
+static uint32_t checksum_of(const json_t *json)
+{
+    char *text = json_dumps(json, JSON_INDENT(1));
+    uint32_t checksum =
+        text != NULL ? (uint32_t)crc32(0, (const unsigned char *)text, (unsigned)strlen(text)) : 0;
+    free(text);
+    return checksum;
+}
+
+static char *format_with_checksum(const struct status *status)
+{
+    json_t *json = status_to_json(status);
+    char *text = NULL;
+    if (json != NULL &&
+        json_object_set_new(json, "checksum", json_integer((json_int_t)checksum_of(json))) == 0)
+        text = json_dumps(json, JSON_INDENT(1));
+    json_decref(json);
+    return text;
+}
+
 int status_write(const char *dir, const struct status *status, struct sheaf_error *error)
 {
     struct status written = *status;
     written.process_id = getpid();
     written.written_unix_s = clock_wall_ns() / 1000000000;
     gethostname(written.host, sizeof written.host - 1);
-    char *text = status_format_json(&written);
+    char *text = format_with_checksum(&written);
     if (text == NULL)
         return sheaf_error_set(error, SHEAF_ERROR_IO, "cannot put the status into words");
     char *path = run_directory_join(dir, "status.json");
@@ -168,6 +192,17 @@ int status_write(const char *dir, const struct status *status, struct sheaf_erro
     free(path);
     free(text);
     return code;
+}
+
+/* That of an older version has none. */
+static bool is_intact(json_t *json)
+{
+    const json_t *checksum = json_object_get(json, "checksum");
+    if (checksum == NULL)
+        return true;
+    json_int_t value = json_integer_value(checksum);
+    json_object_del(json, "checksum");
+    return value == (json_int_t)checksum_of(json);
 }
 
 static void copy_text(const json_t *json, const char *name, char *text, size_t text_bytes)
@@ -194,6 +229,10 @@ static bool status_from_json(const json_t *json, struct status *status)
     status->process_id = json_integer_value(json_object_get(json, "process_id"));
     const json_t *exit_status = json_object_get(json, "exit_status");
     status->has_ended = exit_status != NULL;
+    if (status->has_ended &&
+        (!json_is_integer(exit_status) || json_integer_value(exit_status) < 0 ||
+         json_integer_value(exit_status) > EXIT_STATUS_MAX))
+        return false;
     status->exit_status = (int)json_integer_value(exit_status);
     copy_text(json, "job", status->job, sizeof status->job);
     copy_text(json, "output", status->output, sizeof status->output);
@@ -215,11 +254,12 @@ int status_read(const char *dir, struct status *status, struct sheaf_error *erro
     }
     json = json_loadf(file, 0, &json_error);
     struct status read = {.state = STATUS_STARTING};
-    if (json == NULL || !status_from_json(json, &read))
-        code = sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
-                               "%s cannot be understood (%s); the command of the run, repeated, "
-                               "writes it anew",
-                               path, json == NULL ? json_error.text : "a field is missing");
+    if (json == NULL || !is_intact(json) || !status_from_json(json, &read))
+        code =
+            sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
+                            "%s cannot be understood (%s); the command of the run, repeated, "
+                            "writes it anew",
+                            path, json == NULL ? json_error.text : "a field is missing or damaged");
     else
         *status = read;
     json_decref(json);

@@ -96,7 +96,7 @@ static bool is_wanted(const struct scheduler *scheduler, const struct work_item 
     const struct trouble *trouble;
     switch (item->work) {
     case WORK_SPLIT:
-        return phase == PHASE_NEW && !scheduler->is_split_reported;
+        return scheduler_wants_split(scheduler);
     case WORK_RUN:
         trouble = state_find_trouble(scheduler->state, WORK_RUN, item->range);
         return trouble != NULL && trouble->assignment == 0;
@@ -190,6 +190,8 @@ static bool place_item(struct scheduler *scheduler)
             drop_item(scheduler, item);
             return true;
         }
+        if (item->work == WORK_RUN && scheduler->is_split_again) /* likewise all behind it */
+            return false;
         if (item->work == WORK_RUN && state_has_waiting(scheduler->state, item->range)) {
             put_off(scheduler, item);
             return true;
@@ -224,7 +226,8 @@ static bool place_open_range(struct scheduler *scheduler)
 {
     const struct avoidance nowhere = {WORKER_NONE, NODE_NONE};
     struct range first_open;
-    if (state_trouble_count(scheduler->state) >= scheduler->config.troubles_max ||
+    if (scheduler->is_split_again ||
+        state_trouble_count(scheduler->state) >= scheduler->config.troubles_max ||
         !selection_find_open(scheduler, &first_open))
         return false;
     for (int looked_at = 0; looked_at < WORKERS_LOOKED_AT; looked_at++) {

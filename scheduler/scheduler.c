@@ -305,6 +305,13 @@ static void take_input(struct scheduler *scheduler, const struct input *input)
     case INPUT_RESULTS_CHECKED:
         scheduler->is_unchecked = false;
         break;
+    case INPUT_INPUTS_LOST:
+        scheduler->is_split_again = true;
+        scheduler->is_split_reported = false;
+        break;
+    case INPUT_INPUTS_MADE:
+        scheduler->is_split_again = false;
+        break;
     case INPUT_PUBLISHED:
         take_published(scheduler);
         break;
@@ -325,10 +332,17 @@ static void queue_once(struct scheduler *scheduler, enum work work, struct range
         assigning_queue(scheduler, work, range);
 }
 
+bool scheduler_wants_split(const struct scheduler *scheduler)
+{
+    enum phase phase = state_phase(scheduler->state);
+    return scheduler->config.has_split && !scheduler->is_split_reported &&
+           (phase == PHASE_NEW || (phase == PHASE_RUNNING && scheduler->is_split_again));
+}
+
 static void follow_phase(struct scheduler *scheduler)
 {
     enum phase phase = state_phase(scheduler->state);
-    if (phase == PHASE_NEW && scheduler->config.has_split && !scheduler->is_split_reported)
+    if (scheduler_wants_split(scheduler))
         queue_once(scheduler, WORK_SPLIT, (struct range){0, 0});
     if (phase == PHASE_FINISHING)
         queue_once(scheduler, WORK_FINISH,
@@ -349,10 +363,12 @@ static void decide(struct scheduler *scheduler)
     benching_judge(scheduler);
     scheduler->is_short_of_time = false;
     if (!surrender_holds(scheduler)) {
-        benching_probe(scheduler);
+        if (!scheduler->is_split_again)
+            benching_probe(scheduler);
         assigning_fill(scheduler);
     }
-    endgame_hurry(scheduler);
+    if (!scheduler->is_split_again)
+        endgame_hurry(scheduler);
     workers_check_presence(scheduler);
     dependencies_check(scheduler);
     if (scheduler->is_over || scheduler->is_publish_asked ||
@@ -406,6 +422,8 @@ uint64_t scheduler_next_tick_ns(const struct scheduler *scheduler)
     uint64_t next_ns = workers_next_ns(scheduler);
     if (!surrender_holds(scheduler)) {
         next_ns = earlier(next_ns, work_queue_next_ns(&scheduler->queue));
+    }
+    if (!surrender_holds(scheduler) && !scheduler->is_split_again) {
         next_ns = earlier(next_ns, endgame_next_ns(scheduler));
         next_ns = earlier(next_ns, benching_next_ns(scheduler));
     }

@@ -58,6 +58,8 @@ enum input_kind {
     INPUT_GOODBYE,
     INPUT_RESULT_LOST,
     INPUT_RESULTS_CHECKED,
+    INPUT_INPUTS_LOST, /* the plug-in's split is to name the tasks again; none is started ... */
+    INPUT_INPUTS_MADE, /* ... until their inputs are there */
     INPUT_PUBLISHED,
     INPUT_STOP,
     INPUT_TICK,

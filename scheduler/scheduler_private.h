@@ -40,6 +40,7 @@ struct scheduler {
     bool is_stopping;
     bool is_short_of_time;  /* in this step something was not assigned, for want of time */
     bool is_split_reported; /* JOB_ACCEPTED is to follow */
+    bool is_split_again;    /* its tasks are known, not their inputs */
     bool is_publish_asked;
     bool is_unchecked; /* RESULTS_CHECKED is still to come */
     uint64_t run_started_seq;
@@ -71,6 +72,8 @@ void scheduler_add_effect(struct scheduler *scheduler, struct effect effect);
 struct partial *scheduler_step_partials(struct scheduler *scheduler, size_t count);
 /* What messages to workers rest on: this run, and its job if there is one. */
 uint64_t scheduler_admission_seq(const struct scheduler *scheduler);
+/* The plug-in's split is to be called. */
+bool scheduler_wants_split(const struct scheduler *scheduler);
 /* The run is over once everything so far is durable. */
 void scheduler_end(struct scheduler *scheduler, enum run_end end);
 void scheduler_fail_job(struct scheduler *scheduler, const struct fact_job_failed *failure);

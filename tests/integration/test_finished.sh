@@ -178,6 +178,106 @@ damaged_inputs_are_made_again()
     given_half && rm "$dir/inputs.data" && goes_on
 }
 
+# says_what_to_do: `sheaf status` refuses, and names the way out.
+says_what_to_do()
+{
+    "$sheaf" status "$dir" >asked 2>&1
+    [ $? = 4 ] && grep -q 'status.json cannot be understood .*the command of the run, repeated' \
+        asked || { cat asked; fail "it is not told"; }
+}
+
+# harm_status NUMBER: in one of several ways.
+harm_status()
+{
+    local file=$dir/status.json
+    case $1 in
+    1) sed -i '0,/40/s//41/' "$file" ;;
+    2) truncate -s 50 "$file" ;;
+    3) : >"$file" ;;
+    4) sed -i -e /checksum/d -e '/exit_status/s/:.*/: 4294967296/' "$file" ;; # 2^32
+    esac
+}
+
+damaged_status_is_written_anew()
+{
+    local harm
+    for harm in 1 2 3 4; do
+        given_finished
+        harm_status $harm
+        says_what_to_do && again && same_bytes reference printed && nothing_ran || return 1
+        "$sheaf" status "$dir" >asked && grep -q 'done .* 40 of 40 tasks' asked ||
+            { cat asked; fail "it stays so"; return 1; }
+    done
+}
+
+# A plug-in whose split names the lines of a file.
+make_reader()
+{
+    cat >reader.c <<'END'
+#include <sheaf.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static int split(struct sheaf_context *context)
+{
+    char line[100];
+    FILE *file = fopen(sheaf_parameter_string(context, "lines"), "r");
+    int status = file == NULL;
+    while (status == 0 && fgets(line, sizeof line, file) != NULL)
+        status = sheaf_add_task(context, line, strlen(line));
+    if (file != NULL)
+        fclose(file);
+    return status;
+}
+
+static int run(struct sheaf_context *context, const struct sheaf_task *task)
+{
+    FILE *ledger = fopen(sheaf_parameter_string(context, "ledger"), "a");
+    fprintf(ledger, "%.*s", (int)task->input.size, (const char *)task->input.data);
+    fclose(ledger);
+    return sheaf_emit(context, task->input.data, task->input.size);
+}
+
+SHEAF_PLUGIN(.run = run, .split = split)
+END
+    ${CC:-cc} -shared -fPIC -I"$abs_top_srcdir/jobs" -o reader.so reader.c &&
+        printf '%s\n' 'plugin: reader.so' 'split: plugin' 'parameters: {lines: x, ledger: x}' \
+            >reader.yaml
+}
+
+inputs_of_the_split_of_a_plugin_are_asked_for_again()
+{
+    local job=(reader.yaml -p "lines=$work/named" -p "ledger=$work/ledger" --workers 1) half
+    make_reader || return 1
+    seq 40 | sed 's/^/line /' >named
+    half=$work/read
+    for harm in "flip_bit \$dir/inputs.index 100" "flip_bit \$dir/inputs.data 200" \
+        "rm \$dir/inputs.data"; do
+        rm -rf "$half" ledger
+        "$sheaf" run -q "${job[@]}" --only 0-19 --dir "$half" >printed 2>said
+        rm -f ledger
+        dir=$half
+        eval "$harm"
+        "$sheaf" run "${job[@]}" --dir "$half" >printed 2>said ||
+            { cat said; fail "status $?"; return 1; }
+        grep -q 'asked for them again' said || { cat said; fail "it is not said"; return 1; }
+        same_bytes named printed && same_bytes <(tail -n 20 named) <(sort -n -k 2 ledger) &&
+            [ ! -e "$half/inputs.again" ] || return 1
+    done
+    # What it names now are other tasks.
+    rm -rf "$half" ledger
+    "$sheaf" run -q "${job[@]}" --only 0-19 --dir "$half" >printed 2>said
+    flip_bit "$half/inputs.index" 100
+    sed -i 's/line 7/line seven/' named
+    "$sheaf" run "${job[@]}" --dir "$half" >printed 2>said
+    [ $? = 4 ] && grep -q 'does not name the same again: repeat the command with what' said &&
+        ! grep -q -e '--fresh' said || { cat said; fail "it is not refused"; return 1; }
+    sed -i 's/line seven/line 7/' named
+    "$sheaf" run "${job[@]}" --dir "$half" >printed 2>said && same_bytes named printed ||
+        { cat said; fail "the way out does not work"; }
+}
+
 # Which tasks they were is known no more: nothing is lost, and the way out works.
 damaged_inputs_of_another_list_wait_for_the_list_as_it_was()
 {
@@ -203,6 +303,8 @@ for name in output_in_another_place_is_published \
     damage_in_the_journal_costs_the_tasks_it_names \
     damaged_identity_is_made_again \
     damaged_inputs_are_made_again \
+    damaged_status_is_written_anew \
+    inputs_of_the_split_of_a_plugin_are_asked_for_again \
     damaged_inputs_of_another_list_wait_for_the_list_as_it_was; do
     check $name $name
 done
