@@ -5,12 +5,11 @@
 #include "../scheduler/memory.h"
 #include "atomic_file.h"
 #include "run_directory.h"
+#include "run_place.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { FILE_MODE = 0600 };
 
@@ -22,7 +21,7 @@ static char *name_file(const char *dir)
 void rank_deaths_forget(const char *dir)
 {
     char *path = name_file(dir);
-    unlink(path);
+    run_place_unlink(path);
     free(path);
 }
 
@@ -72,14 +71,11 @@ void rank_deaths_close(struct rank_deaths *deaths)
 void rank_deaths_read(const char *dir, void (*ended)(void *context, uint32_t rank), void *context)
 {
     char *path = name_file(dir);
-    int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    FILE *file = descriptor >= 0 ? fdopen(descriptor, "r") : NULL;
+    FILE *file = run_place_open_stream(path, "r");
     uint32_t rank;
     while (file != NULL && fscanf(file, "%9" SCNu32, &rank) == 1)
         ended(context, rank);
     if (file != NULL)
         fclose(file);
-    else if (descriptor >= 0)
-        close(descriptor);
     free(path);
 }
