@@ -6,6 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Between these a part of a message tells how fast it comes; within the upper one the product of
+ * microseconds and bytes fits into 64 bits. */
+#define ARRIVING_NS_MIN ((uint64_t)50 * 1000 * 1000)
+#define ARRIVING_NS_MAX ((uint64_t)3600 * 1000 * 1000 * 1000)
+
 static uint32_t find_or_add_node(struct master *master, const char *host)
 {
     for (int i = 0; i < transport_rank_count(master->transport); i++) {
@@ -123,6 +128,8 @@ static void on_report(struct master *master, uint32_t rank, const struct message
         .work = message->as.report.work,
         .tasks_run = message->as.report.tasks_run,
         .busy_ns = message->as.report.busy_ns,
+        .idle_ns = message->as.report.idle_ns,
+        .held_ns = message->as.report.held_ns,
         .partial_count = message->as.report.partial_count,
         .partials = message->as.report.partials,
     };
@@ -250,8 +257,28 @@ static void on_message(struct master *master, uint32_t rank, struct message *mes
 static void hear(struct master *master, int rank, uint64_t now_ns)
 {
     struct input heard = {.kind = INPUT_HEARD, .now_ns = now_ns};
-    heard.as.heard_worker = (uint32_t)rank;
+    heard.as.heard.worker = (uint32_t)rank;
     master_step(master, &heard, NULL, 0);
+}
+
+/* What has come of a message says when the rest should be here, if it is a report. */
+static struct input_heard hear_part(struct master *master, int rank, uint64_t now_ns)
+{
+    struct input_heard heard = {.worker = (uint32_t)rank};
+    struct arriving *arriving = &master->members[rank].arriving;
+    struct transport_part part = transport_incoming(master->transport, rank);
+    uint64_t assignment = message_report_of(part.data, part.filled);
+    if (assignment == 0 || assignment != arriving->assignment ||
+        part.filled < arriving->since_bytes)
+        *arriving = (struct arriving){assignment, now_ns, part.filled};
+    size_t came = part.filled - arriving->since_bytes;
+    uint64_t elapsed_ns = now_ns - arriving->since_ns;
+    if (assignment == 0 || came == 0 || elapsed_ns < ARRIVING_NS_MIN ||
+        elapsed_ns > ARRIVING_NS_MAX)
+        return heard;
+    heard.assignment = assignment;
+    heard.left_ns = elapsed_ns / 1000 * (part.size - part.filled) / came * 1000;
+    return heard;
 }
 
 void master_hear(struct master *master, int rank, uint64_t now_ns)
@@ -259,7 +286,9 @@ void master_hear(struct master *master, int rank, uint64_t now_ns)
     if (master->is_over)
         return;
     master->now_ns = now_ns;
-    hear(master, rank, now_ns);
+    struct input heard = {.kind = INPUT_HEARD, .now_ns = now_ns};
+    heard.as.heard = hear_part(master, rank, now_ns);
+    master_step(master, &heard, NULL, 0);
 }
 
 void master_handle(struct master *master, int rank, struct message *message, size_t size,

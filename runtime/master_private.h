@@ -20,6 +20,13 @@
 #include <bsd/sys/queue.h>
 
 /* What the master knows of a rank beside the scheduler's state. */
+/* A report of which a part has come: how fast the rest comes is seen from what came so far. */
+struct arriving {
+    uint64_t assignment; /* 0: none */
+    uint64_t since_ns;   /* when the first part was seen ... */
+    size_t since_bytes;  /* ... and so much was there */
+};
+
 struct member {
     bool is_known;          /* said HELLO */
     bool is_returning;      /* said GOODBYE, and will say HELLO */
@@ -30,6 +37,7 @@ struct member {
     uint32_t process_id;
     struct topology topology;
     struct placement placement;
+    struct arriving arriving;
     size_t owed_credit_bytes;
     bool is_owed;
     TAILQ_ENTRY(member) owed;

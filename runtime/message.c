@@ -13,6 +13,8 @@ static void encode_report(const struct message *message, struct byte_writer *wri
     byte_writer_put_u8(writer, (uint8_t)message->as.report.work);
     byte_writer_put_u64(writer, message->as.report.tasks_run);
     byte_writer_put_u64(writer, message->as.report.busy_ns);
+    byte_writer_put_u64(writer, message->as.report.idle_ns);
+    byte_writer_put_u64(writer, message->as.report.held_ns);
     byte_writer_put_u32(writer, message->as.report.partial_count);
     for (uint32_t i = 0; i < message->as.report.partial_count; i++) {
         const struct partial *partial = &message->as.report.partials[i];
@@ -32,6 +34,8 @@ static void decode_report(struct byte_reader *reader, struct message *message)
     message->as.report.work = coding_get_work(reader);
     message->as.report.tasks_run = byte_reader_get_u64(reader);
     message->as.report.busy_ns = byte_reader_get_u64(reader);
+    message->as.report.idle_ns = byte_reader_get_u64(reader);
+    message->as.report.held_ns = byte_reader_get_u64(reader);
     uint32_t count = byte_reader_get_u32(reader);
     if (count > FACT_PARTIALS_MAX)
         reader->failed = true;
@@ -287,6 +291,16 @@ int message_decode(const void *data, size_t size, struct message *message,
     }
     *message = decoded;
     return 0;
+}
+
+uint64_t message_report_of(const void *data, size_t size)
+{
+    struct byte_reader reader = byte_reader_of(data, size);
+    bool is_report = byte_reader_get_u8(&reader) == MESSAGE_REPORT;
+    byte_reader_get_u32(&reader); /* the session */
+    byte_reader_get_u64(&reader); /* the incarnation */
+    uint64_t assignment = byte_reader_get_u64(&reader);
+    return is_report && !reader.failed ? assignment : 0;
 }
 
 void message_close(struct message *message)

@@ -44,6 +44,8 @@ struct message {
             enum work work;
             uint64_t tasks_run;
             uint64_t busy_ns;
+            uint64_t idle_ns; /* before it the slot had nothing to do for so long */
+            uint64_t held_ns; /* from the order's arrival to this report */
             uint32_t partial_count;
             struct partial *partials; /* on encoding borrowed; on decoding the receiver's */
             const unsigned char *payload;
@@ -102,6 +104,8 @@ struct message {
 
 /* Appends the encoding. */
 void message_encode(const struct message *message, struct byte_writer *writer);
+/* The assignment that a message is the report of, by its first bytes; 0: none, or too few bytes. */
+uint64_t message_report_of(const void *data, size_t size);
 /* MALFORMED, and *message untouched, unless all of `data` is one well-formed message. */
 int message_decode(const void *data, size_t size, struct message *message,
                    struct sheaf_error *error);

@@ -145,12 +145,13 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
 }
 
 /* Whatever is not RUN is waited for by more than one slot: it goes first. */
-static void on_order(struct rank_worker *worker, const struct work_order *order)
+static void on_order(struct rank_worker *worker, const struct work_order *order, uint64_t now_ns)
 {
     if (worker->is_retired)
         return;
     struct queued_order *queued = memory_allocate_zeroed(1, sizeof *queued);
     queued->order = *order;
+    queued->arrived_ns = now_ns;
     queued->message = transport_take_delivered(worker->transport); /* can be large: no copy */
     if (order->work == WORK_RUN)
         TAILQ_INSERT_TAIL(&worker->queue, queued, entry);
@@ -296,7 +297,7 @@ void rank_worker_handle(struct rank_worker *worker, struct message *message, uin
         on_welcome(worker, message, now_ns);
         return;
     case MESSAGE_ORDER:
-        on_order(worker, &message->as.order);
+        on_order(worker, &message->as.order, now_ns);
         return;
     case MESSAGE_TAKE_BACK:
         on_take_back(worker, message->as.assignment);
@@ -333,7 +334,7 @@ static bool may_produce(const struct rank_worker *worker)
     return worker->unacknowledged_bytes <= worker->window_bytes;
 }
 
-static bool start_orders(struct rank_worker *worker)
+static bool start_orders(struct rank_worker *worker, uint64_t now_ns)
 {
     bool did_something = false;
     uint32_t count = slot_set_count(worker->slots);
@@ -341,11 +342,14 @@ static bool start_orders(struct rank_worker *worker)
         if (!slot_set_is_idle(worker->slots, slot) || worker->running[slot].is_busy)
             continue;
         struct queued_order *queued = TAILQ_FIRST(&worker->queue);
+        uint64_t free_ns = worker->running[slot].free_ns;
         worker->running[slot] = (struct running_order){
             .is_busy = true,
             .assignment = queued->order.assignment,
             .work = queued->order.work,
             .range = queued->order.range,
+            .arrived_ns = queued->arrived_ns,
+            .idle_ns = free_ns != 0 ? now_ns - free_ns : 0,
         };
         slot_set_start(worker->slots, slot, &queued->order);
         drop_queued(worker, queued);
@@ -397,7 +401,7 @@ bool rank_worker_poll(struct rank_worker *worker, uint64_t now_ns)
         if (worker->is_retired || worker->slots == NULL)
             return true;
     }
-    if (worker->is_ready && start_orders(worker))
+    if (worker->is_ready && start_orders(worker, now_ns))
         did_something = true;
     return did_something;
 }

@@ -10,6 +10,7 @@
 struct queued_order {
     struct work_order order; /* body points into the message below */
     unsigned char *message;  /* owned */
+    uint64_t arrived_ns;
     TAILQ_ENTRY(queued_order) entry;
 };
 
@@ -17,7 +18,10 @@ struct running_order {
     bool is_busy;
     uint64_t assignment;
     enum work work;
-    struct range range; /* shrinks as its end is taken back */
+    struct range range;  /* shrinks as its end is taken back */
+    uint64_t arrived_ns; /* when the order came */
+    uint64_t idle_ns;    /* of the slot, before it could begin with it */
+    uint64_t free_ns;    /* when the slot had nothing to do any more; 0: not yet so */
 };
 
 struct rank_worker {

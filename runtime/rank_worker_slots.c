@@ -67,7 +67,8 @@ static size_t send_report(struct rank_worker *worker, struct message *report,
 }
 
 /* What the executor left undone goes back first: the report ends the assignment. */
-static void on_slot_done(struct rank_worker *worker, const struct slot_event *event)
+static void on_slot_done(struct rank_worker *worker, const struct slot_event *event,
+                         uint64_t now_ns)
 {
     struct running_order *running = &worker->running[event->slot];
     if (event->work == WORK_RUN && range_end(event->range) < range_end(running->range))
@@ -79,10 +80,13 @@ static void on_slot_done(struct rank_worker *worker, const struct slot_event *ev
     report.as.report.work = event->work;
     report.as.report.tasks_run = event->tasks_run;
     report.as.report.busy_ns = event->busy_ns;
+    report.as.report.idle_ns = running->idle_ns;
+    report.as.report.held_ns = now_ns - running->arrived_ns;
     report.as.report.partial_count = event->partial_count;
     report.as.report.partials = (struct partial *)(uintptr_t)event->partials;
     worker->unacknowledged_bytes += send_report(worker, &report, event);
     running->is_busy = false;
+    running->free_ns = now_ns;
     worker->spawners_lost = 0;
 }
 
@@ -148,7 +152,7 @@ void rank_worker_on_slot_event(struct rank_worker *worker, const struct slot_eve
         on_slot_tasks(worker, event);
         return;
     case SLOT_EVENT_DONE:
-        on_slot_done(worker, event);
+        on_slot_done(worker, event, now_ns);
         return;
     case SLOT_EVENT_NONE:
         return;

@@ -442,6 +442,13 @@ int transport_next_heard(struct transport *transport)
     return (int)(peer - transport->peers);
 }
 
+struct transport_part transport_incoming(const struct transport *transport, int rank)
+{
+    CHECK(rank >= 0 && rank < transport->rank_count);
+    const struct peer *peer = &transport->peers[rank];
+    return (struct transport_part){peer->incoming, peer->incoming_filled, peer->incoming_size};
+}
+
 unsigned char *transport_take_delivered(struct transport *transport)
 {
     CHECK(transport->delivered != NULL);

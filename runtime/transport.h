@@ -59,6 +59,14 @@ int transport_poll(struct transport *transport, struct transport_message *messag
 /* A rank that has said a part of a message, not yet the whole, since it was named here last: it is
  * not silent. Call it until it returns -1, for none. */
 int transport_next_heard(struct transport *transport);
+/* What has come of a message that is not complete. */
+struct transport_part {
+    const unsigned char *data; /* borrowed until the next poll; NULL when there is none */
+    size_t filled;             /* so many bytes have come ... */
+    size_t size;               /* ... of so many */
+};
+
+struct transport_part transport_incoming(const struct transport *transport, int rank);
 /* The bytes of the message that was delivered last, which the caller owns from now on: what it
  * borrowed from them stays valid until it frees them. */
 unsigned char *transport_take_delivered(struct transport *transport);

@@ -29,6 +29,11 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint64_t patience_ns(const struct scheduler *scheduler)
 {
     return PATIENCE_TARGETS * scheduler->config.range_target_ns;
@@ -127,6 +132,29 @@ void endgame_answered(struct scheduler *scheduler, struct outstanding *outstandi
         set_hurry(scheduler, outstanding, gave ? usual_hurry(outstanding, assignment) : HURRY_COPY);
 }
 
+void endgame_note_arriving(struct scheduler *scheduler, const struct input_heard *heard)
+{
+    struct outstanding *outstanding = outstanding_find(&scheduler->observations, heard->assignment);
+    if (outstanding != NULL && outstanding->worker == heard->worker)
+        outstanding->arrives_ns = scheduler->now_ns + heard->left_ns;
+}
+
+void endgame_pace_known(struct scheduler *scheduler)
+{
+    struct outstanding *outstanding;
+    LIST_FOREACH(outstanding, &scheduler->observations.outstanding, of_all)
+    {
+        if (outstanding->work != WORK_RUN || outstanding->expected_ns > 0)
+            continue;
+        const struct assignment *assignment =
+            state_find_assignment(scheduler->state, outstanding->seq);
+        outstanding_expect(&scheduler->observations, outstanding, assignment->range.count,
+                           scheduler->now_ns);
+        if (outstanding->hurry == HURRY_TAKE_BACK || outstanding->hurry == HURRY_COPY)
+            set_hurry(scheduler, outstanding, outstanding->hurry);
+    }
+}
+
 void endgame_twin_ended(struct scheduler *scheduler, const struct assignment *ended)
 {
     struct outstanding *left = outstanding_find(&scheduler->observations, ended->twin);
@@ -138,11 +166,11 @@ void endgame_twin_ended(struct scheduler *scheduler, const struct assignment *en
     set_hurry(scheduler, left, HURRY_COPY);
 }
 
-/* Somebody idle for work that is out: not where it failed before, or where its last copy came to
- * nothing, as long as it may be done on any other node. Who waited very long takes whoever there
- * is. */
-static const struct observed_worker *find_idle(struct scheduler *scheduler,
-                                               const struct outstanding *outstanding)
+/* Where work that is out is not to be done next: not where it failed before, or where its last copy
+ * came to nothing, as long as it may be done on any other node. Who waited very long takes whoever
+ * there is. */
+static struct avoidance avoidance_of(struct scheduler *scheduler,
+                                     const struct outstanding *outstanding)
 {
     const struct assignment *assignment = state_find_assignment(scheduler->state, outstanding->seq);
     struct avoidance avoid = {outstanding->worker, NODE_NONE};
@@ -152,7 +180,7 @@ static const struct observed_worker *find_idle(struct scheduler *scheduler,
         if (avoid.node == NODE_NONE)
             avoid.node = outstanding->failed_node;
     }
-    return observations_find_hungry(&scheduler->observations, HUNGER_IDLE, avoid);
+    return avoid;
 }
 
 /* The next to be asked: a retry only when somebody may have it, or else it would go round. */
@@ -160,7 +188,8 @@ static struct outstanding *find_take_back(struct scheduler *scheduler)
 {
     struct outstanding *found = RB_MAX(take_back_tree, &scheduler->endgame.take_backs);
     for (int looked_at = 0; found != NULL && looked_at < RETRIES_LOOKED_AT; looked_at++) {
-        const struct observed_worker *idle = find_idle(scheduler, found);
+        const struct observed_worker *idle = observations_find_hungry(
+            &scheduler->observations, HUNGER_IDLE, avoidance_of(scheduler, found));
         bool is_retry = state_find_assignment(scheduler->state, found->seq)->is_retry;
         if (!is_retry || (idle != NULL && idle->rank != found->worker))
             return found;
@@ -206,6 +235,23 @@ static void give_up_asking(struct scheduler *scheduler)
     }
 }
 
+/* The idle worker on which a copy should end first; NULL when there is none but its own, or when
+ * the original's report is on its way and should be here before. */
+static const struct observed_worker *find_copyist(struct scheduler *scheduler,
+                                                  const struct outstanding *late)
+{
+    const struct assignment *original = state_find_assignment(scheduler->state, late->seq);
+    uint64_t task_count = original->work == WORK_RUN ? original->range.count : 0;
+    const struct observed_worker *worker = observations_find_nearest(
+        &scheduler->observations, task_count, avoidance_of(scheduler, late));
+    if (worker == NULL)
+        return NULL;
+    uint64_t answer_ns = observed_worker_answer_ns(&scheduler->observations, worker, task_count);
+    bool is_beaten =
+        late->arrives_ns > scheduler->now_ns && late->arrives_ns - scheduler->now_ns <= answer_ns;
+    return worker->rank != late->worker && !is_beaten ? worker : NULL;
+}
+
 /* Copies the first late assignment that somebody idle may have, other than its own worker. */
 static bool copy_one(struct scheduler *scheduler)
 {
@@ -213,12 +259,11 @@ static bool copy_one(struct scheduler *scheduler)
     int looked_at = 0;
     while (late != NULL && late->order_ns <= scheduler->now_ns &&
            scheduler->observations.idle_slot_count > 0) {
-        const struct observed_worker *worker = find_idle(scheduler, late);
+        const struct observed_worker *worker = find_copyist(scheduler, late);
         if (worker == NULL && ++looked_at == RETRIES_LOOKED_AT)
             return false;
         const struct assignment *original = state_find_assignment(scheduler->state, late->seq);
-        if (worker != NULL && worker->rank != late->worker &&
-            !state_has_waiting(scheduler->state, original->range) &&
+        if (worker != NULL && !state_has_waiting(scheduler->state, original->range) &&
             walltime_fit(scheduler, worker, original->range.count) == original->range.count) {
             const struct fact_assigned copy = {.worker = worker->rank,
                                                .work = original->work,
@@ -255,13 +300,21 @@ uint64_t endgame_next_ns(const struct scheduler *scheduler)
     if (scheduler->observations.idle_slot_count == 0)
         return UINT64_MAX;
     uint64_t next_ns = UINT64_MAX;
+    struct copy_tree *copies = (struct copy_tree *)&endgame->copies;
+    const struct outstanding *copy = RB_MIN(copy_tree, copies);
+    for (int looked_at = 0;
+         copy != NULL && copy->order_ns <= scheduler->now_ns && looked_at < RETRIES_LOOKED_AT;
+         looked_at++) {
+        if (copy->arrives_ns > scheduler->now_ns)
+            next_ns = earlier(next_ns, copy->arrives_ns);
+        copy = RB_NEXT(copy_tree, , (struct outstanding *)(uintptr_t)copy);
+    }
     struct outstanding key = {.order_ns = scheduler->now_ns, .seq = UINT64_MAX};
-    const struct outstanding *copy =
-        RB_NFIND(copy_tree, (struct copy_tree *)&endgame->copies, &key);
+    copy = RB_NFIND(copy_tree, copies, &key);
     if (copy != NULL)
-        next_ns = copy->order_ns;
+        next_ns = earlier(next_ns, copy->order_ns);
     const struct outstanding *asked = TAILQ_FIRST(&endgame->asked);
-    if (asked != NULL && asked->order_ns + patience_ns(scheduler) < next_ns)
-        next_ns = asked->order_ns + patience_ns(scheduler);
+    if (asked != NULL)
+        next_ns = earlier(next_ns, asked->order_ns + patience_ns(scheduler));
     return next_ns;
 }

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* Nodes looked at for the one that is nearest. */
+enum { NODES_LOOKED_AT = 8 };
+
 void observations_init(struct observations *observations)
 {
     *observations = (struct observations){0};
@@ -156,37 +159,105 @@ static bool is_available(const struct observed_worker *worker)
            !worker->node->is_benched;
 }
 
+/* Whom `avoid` means, as far as anybody else could ever be given work. */
+struct avoided {
+    const struct observed_worker *worker;
+    const struct observed_node *node;
+};
+
+static struct avoided find_avoided(const struct observations *observations, struct avoidance avoid)
+{
+    struct avoided avoided = {id_map_find(&observations->workers_by_rank, avoid.worker),
+                              id_map_find(&observations->nodes_by_number, avoid.node)};
+    size_t left = observations->able_worker_count;
+    if (avoided.node != NULL &&
+        (avoided.node->is_benched || avoided.node->able_worker_count == left))
+        avoided.node = NULL;
+    if (avoided.node != NULL)
+        left -= avoided.node->able_worker_count;
+    if (!is_available(avoided.worker) || avoided.worker->node == avoided.node || left <= 1)
+        avoided.worker = NULL;
+    return avoided;
+}
+
+/* The first in turn of the node's, or NULL. */
+static struct observed_worker *find_on_node(struct observed_node *node, enum hunger hunger,
+                                            struct avoided avoided)
+{
+    struct observed_worker *worker = TAILQ_FIRST(&node->hungry[hunger]);
+    if (node == avoided.node)
+        return NULL;
+    return worker == avoided.worker ? TAILQ_NEXT(worker, by_hunger) : worker;
+}
+
 struct observed_worker *observations_find_hungry(struct observations *observations,
                                                  enum hunger hunger_min, struct avoidance avoid)
 {
-    const struct observed_worker *worker_avoided = observed_worker_find(observations, avoid.worker);
-    const struct observed_node *node_avoided =
-        id_map_find(&observations->nodes_by_number, avoid.node);
-    size_t left = observations->able_worker_count;
-    if (node_avoided != NULL &&
-        (node_avoided->is_benched || node_avoided->able_worker_count == left))
-        node_avoided = NULL;
-    if (node_avoided != NULL)
-        left -= node_avoided->able_worker_count;
-    if (!is_available(worker_avoided) || worker_avoided->node == node_avoided || left <= 1)
-        worker_avoided = NULL;
+    const struct avoided avoided = find_avoided(observations, avoid);
     for (enum hunger hunger = HUNGER_IDLE; hunger >= hunger_min; hunger--) {
         struct observed_node *node;
         TAILQ_FOREACH (node, &observations->hungry[hunger], by_hunger[hunger]) {
-            struct observed_worker *worker = TAILQ_FIRST(&node->hungry[hunger]);
-            if (node != node_avoided && worker == worker_avoided)
-                worker = TAILQ_NEXT(worker, by_hunger);
-            if (node != node_avoided && worker != NULL)
+            struct observed_worker *worker = find_on_node(node, hunger, avoided);
+            if (worker != NULL)
                 return worker;
         }
     }
     return NULL;
 }
 
+struct observed_worker *observations_find_nearest(struct observations *observations,
+                                                  uint64_t task_count, struct avoidance avoid)
+{
+    const struct avoided avoided = find_avoided(observations, avoid);
+    struct observed_worker *nearest = NULL;
+    struct observed_node *node;
+    int looked_at = 0;
+    TAILQ_FOREACH (node, &observations->hungry[HUNGER_IDLE], by_hunger[HUNGER_IDLE]) {
+        struct observed_worker *worker = find_on_node(node, HUNGER_IDLE, avoided);
+        if (worker != NULL &&
+            (nearest == NULL || observed_worker_answer_ns(observations, worker, task_count) <
+                                    observed_worker_answer_ns(observations, nearest, task_count)))
+            nearest = worker;
+        if (++looked_at == NODES_LOOKED_AT)
+            break;
+    }
+    return nearest;
+}
+
+uint64_t observed_worker_answer_ns(const struct observations *observations,
+                                   const struct observed_worker *worker, uint64_t task_count)
+{
+    return pace_expect_ns(observed_worker_pace(observations, worker), task_count) +
+           worker->travel_ns;
+}
+
+void observed_worker_travelled(struct observed_worker *worker, uint64_t elapsed_ns,
+                               uint64_t held_ns)
+{
+    uint64_t travel_ns = elapsed_ns > held_ns ? elapsed_ns - held_ns : 0;
+    worker->travel_ns = worker->travel_ns > 0 ? worker->travel_ns / 2 + travel_ns / 2 : travel_ns;
+}
+
 const struct pace *observed_worker_pace(const struct observations *observations,
                                         const struct observed_worker *worker)
 {
     return pace_is_known(&worker->pace) ? &worker->pace : &observations->pace;
+}
+
+void outstanding_expect(struct observations *observations, struct outstanding *outstanding,
+                        uint64_t task_count, uint64_t now_ns)
+{
+    struct observed_worker *worker = observed_worker_get(observations, outstanding->worker);
+    CHECK(outstanding->expected_ns == 0);
+    outstanding->expected_ns =
+        pace_expect_ns(observed_worker_pace(observations, worker), task_count);
+    if (outstanding->expected_ns == 0)
+        return;
+    uint64_t start_ns = outstanding->assigned_ns;
+    if (!outstanding->is_running)
+        start_ns = now_ns + worker->queued_ns / worker->slot_count;
+    outstanding->end_ns = start_ns + outstanding->expected_ns + worker->travel_ns;
+    worker->queued_ns += outstanding->expected_ns;
 }
 
 struct outstanding *outstanding_add(struct observations *observations,
@@ -200,16 +271,10 @@ struct outstanding *outstanding_add(struct observations *observations,
     outstanding->work = assignment->work;
     outstanding->assigned_ns = now_ns;
     outstanding->failed_node = NODE_NONE;
-    if (assignment->work == WORK_RUN)
-        outstanding->expected_ns =
-            pace_expect_ns(observed_worker_pace(observations, worker), assignment->range.count);
-    uint64_t start_ns = now_ns;
     outstanding->is_running = assignment_count < worker->slot_count;
-    if (!outstanding->is_running)
-        start_ns += worker->queued_ns / worker->slot_count;
-    outstanding->end_ns =
-        outstanding->expected_ns > 0 ? start_ns + outstanding->expected_ns : UINT64_MAX;
-    worker->queued_ns += outstanding->expected_ns;
+    outstanding->end_ns = UINT64_MAX;
+    if (assignment->work == WORK_RUN)
+        outstanding_expect(observations, outstanding, assignment->range.count, now_ns);
     LIST_INSERT_HEAD(&observations->outstanding, outstanding, of_all);
     id_map_add(&observations->outstanding_by_seq, outstanding->seq, outstanding);
     observations->outstanding_count++;

@@ -23,6 +23,7 @@ struct observed_worker {
     uint64_t last_heard_ns;  /* while joined */
     uint32_t unopened_count; /* its executors in a row that could not open */
     struct pace pace;
+    uint64_t travel_ns; /* lately, for an order to come here and its report to come back */
     uint64_t queued_ns; /* expected time of all that is out here */
     uint64_t idle_slots;
     enum hunger hunger;
@@ -81,7 +82,8 @@ struct outstanding {
     bool is_running; /* a slot was free for it */
     uint64_t assigned_ns;
     uint64_t expected_ns; /* time for its tasks; 0 = unknown */
-    uint64_t end_ns;      /* when it should end, what is queued before it included */
+    uint64_t end_ns;      /* when its report should be here, what is queued before it included */
+    uint64_t arrives_ns;  /* when the rest of its report should be, of which a part is here; or 0 */
     enum hurry hurry;
     uint64_t order_ns;    /* key in the tree or list of its hurry */
     uint32_t failed_node; /* where its last copy came to nothing, or NODE_NONE ... */
@@ -140,6 +142,17 @@ bool observations_has_hungry(const struct observations *observations);
  * else could ever be given work; or NULL. */
 struct observed_worker *observations_find_hungry(struct observations *observations,
                                                  enum hunger hunger_min, struct avoidance avoid);
+/* The idle worker that should have a result of `task_count` tasks soonest; likewise. Only the first
+ * few nodes in turn are looked at. */
+struct observed_worker *observations_find_nearest(struct observations *observations,
+                                                  uint64_t task_count, struct avoidance avoid);
+/* An order of so many tasks given to it while it is idle should be reported within that; unknown
+ * time of tasks counts as none. */
+uint64_t observed_worker_answer_ns(const struct observations *observations,
+                                   const struct observed_worker *worker, uint64_t task_count);
+/* A report has come from it, for an order that it held for so long. */
+void observed_worker_travelled(struct observed_worker *worker, uint64_t elapsed_ns,
+                               uint64_t held_ns);
 /* Its own pace, or that of all as long as it has none. */
 const struct pace *observed_worker_pace(const struct observations *observations,
                                         const struct observed_worker *worker);
@@ -174,6 +187,9 @@ struct outstanding *outstanding_add(struct observations *observations,
                                     const struct assignment *assignment, uint64_t assignment_count,
                                     uint64_t now_ns);
 struct outstanding *outstanding_find(struct observations *observations, uint64_t seq);
+/* Expects it, of so many tasks, by a pace that was not known when it was added. */
+void outstanding_expect(struct observations *observations, struct outstanding *outstanding,
+                        uint64_t task_count, uint64_t now_ns);
 /* It was cut to so many tasks. */
 void outstanding_cut(struct observations *observations, struct outstanding *outstanding,
                      uint64_t task_count, uint64_t now_ns);

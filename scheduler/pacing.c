@@ -10,6 +10,13 @@ enum { GROWTH_MAX = 64 };
 static const uint64_t busy_ns_max = (uint64_t)1 << 46; /* 19 hours */
 static const uint64_t tasks_max = (uint64_t)1 << 40;
 
+/* Idle time up to this is that of processes that wait for a core, not of a long way. */
+static const uint64_t idle_ns_min = SHEAF_NS_PER_MS;
+/* Bound of the lead; what is longer than the longest way on Earth is no matter of the way. */
+static const uint64_t lead_ns_max = SHEAF_NS_PER_S;
+/* Without idle time the lead shrinks by this part each time, until that just shows. */
+enum { LEAD_DECAY = 256 };
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -28,6 +35,14 @@ void pace_measure(struct pace *pace, uint64_t task_count, uint64_t busy_ns)
     pace->busy_ns = pace->busy_ns / 2 + smaller(busy_ns, busy_ns_max);
     pace->tasks_x256 = pace->tasks_x256 / 2 + task_count * 256;
     pace->tasks_max = larger(pace->tasks_max, task_count);
+}
+
+void pace_note_idle(struct pace *pace, uint64_t idle_ns)
+{
+    if (idle_ns < idle_ns_min)
+        pace->lead_ns -= pace->lead_ns / LEAD_DECAY;
+    else
+        pace->lead_ns = smaller(pace->lead_ns + smaller(idle_ns, lead_ns_max), lead_ns_max);
 }
 
 bool pace_is_known(const struct pace *pace)
@@ -59,10 +74,11 @@ uint64_t pace_fit_count(const struct pace *pace, uint64_t time_ns)
 }
 
 /* In 1/256 ns. */
-static uint64_t target_ns_x256(const struct scheduler_config *config, uint64_t slot_count)
+static uint64_t target_ns_x256(const struct scheduler_config *config, const struct pace *pace,
+                               uint64_t slot_count)
 {
-    uint64_t all_reports_ns = slot_count * config->report_ns;
-    return smaller(larger(config->range_target_ns, all_reports_ns), UINT64_MAX / 256) * 256;
+    uint64_t target_ns = larger(config->range_target_ns, slot_count * config->report_ns);
+    return smaller(target_ns + pace->lead_ns, UINT64_MAX / 256) * 256;
 }
 
 static uint64_t choose_count(const struct scheduler_config *config, const struct pace *pace,
@@ -70,7 +86,7 @@ static uint64_t choose_count(const struct scheduler_config *config, const struct
 {
     uint64_t count = 1;
     if (pace_is_known(pace)) {
-        uint64_t target_x256 = target_ns_x256(config, slot_count);
+        uint64_t target_x256 = target_ns_x256(config, pace, slot_count);
         count = smaller(target_x256 / task_ns_x256(pace), GROWTH_MAX * pace->tasks_max);
     }
     uint64_t share = open_count / (2 * slot_count) + (open_count % (2 * slot_count) != 0);

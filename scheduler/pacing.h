@@ -1,7 +1,8 @@
 /* pacing.h - how many tasks go into one range: the policy of range length.
  *
  * A range should take range_target_ns, by the measured time of a task: longer where there are so
- * many slots that their reports would come faster than the master can take them in. Towards the end
+ * many slots that their reports would come faster than the master can take them in, and where the
+ * way to the master and back takes so long that slots run dry meanwhile. Towards the end
  * ranges shrink, so that all slots end together: each takes at most half of an even share of what
  * is open (factoring, Flynn Hummel, Schonberg and Flynn 1992). */
 #ifndef SHEAF_PACING_H
@@ -14,9 +15,13 @@ struct pace {
     uint64_t busy_ns;
     uint64_t tasks_x256;
     uint64_t tasks_max; /* most tasks in one measurement */
+    uint64_t lead_ns;   /* so much more work in a range keeps the slot from running dry */
 };
 
 void pace_measure(struct pace *pace, uint64_t task_count, uint64_t busy_ns);
+/* The slot was idle for so long before a range that had been sent ahead: the range before it was
+ * over sooner than the next could come. */
+void pace_note_idle(struct pace *pace, uint64_t idle_ns);
 bool pace_is_known(const struct pace *pace);
 /* Expected time of so many tasks; 0 when unknown, and never 0 otherwise. */
 uint64_t pace_expect_ns(const struct pace *pace, uint64_t task_count);

@@ -69,7 +69,25 @@ static void measure(struct scheduler *scheduler, const struct input_report *repo
     struct observed_worker *worker = observed_worker_find(&scheduler->observations, report->worker);
     if (worker != NULL)
         pace_measure(&worker->pace, report->tasks_run, report->busy_ns);
+    bool was_known = pace_is_known(&scheduler->observations.pace);
     pace_measure(&scheduler->observations.pace, report->tasks_run, report->busy_ns);
+    if (!was_known && pace_is_known(&scheduler->observations.pace))
+        endgame_pace_known(scheduler);
+}
+
+/* How long the way was, and whether the slot ran dry meanwhile. */
+static void measure_way(struct scheduler *scheduler, const struct input_report *report)
+{
+    struct observed_worker *worker = observed_worker_find(&scheduler->observations, report->worker);
+    const struct outstanding *outstanding =
+        outstanding_find(&scheduler->observations, report->assignment);
+    if (worker == NULL || outstanding == NULL || outstanding->worker != report->worker)
+        return;
+    if (report->held_ns > 0)
+        observed_worker_travelled(worker, scheduler->now_ns - outstanding->assigned_ns,
+                                  report->held_ns);
+    if (report->work == WORK_RUN && !outstanding->is_running && pace_is_known(&worker->pace))
+        pace_note_idle(&worker->pace, report->idle_ns);
 }
 
 /* Keeps the partials of which no task is done: each task counts once. */
@@ -190,6 +208,7 @@ void reports_take(struct scheduler *scheduler, const struct input_report *report
     scheduler->reported_assignment = report->assignment;
     if (report->tasks_run > 0 || report->partial_count > 0)
         surrender_note_opened(scheduler, report->worker);
+    measure_way(scheduler, report);
     const struct assignment *assignment =
         find_spoken_of(scheduler, report->assignment, report->worker, report->work);
     switch (report->work) {

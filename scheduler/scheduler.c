@@ -285,7 +285,8 @@ static void take_input(struct scheduler *scheduler, const struct input *input)
         workers_hello(scheduler, &input->as.hello);
         break;
     case INPUT_HEARD:
-        workers_heard(scheduler, input->as.heard_worker);
+        workers_heard(scheduler, input->as.heard.worker);
+        endgame_note_arriving(scheduler, &input->as.heard);
         break;
     case INPUT_REPORT:
         reports_take(scheduler, &input->as.report);

@@ -91,6 +91,13 @@ struct input_hello {
                          so */
 };
 
+/* A sign of life, and what it says of a report that is on its way. */
+struct input_heard {
+    uint32_t worker;
+    uint64_t assignment; /* that is reported; 0: no part of a report has come */
+    uint64_t left_ns;    /* the rest of the report should come within that */
+};
+
 /* The end of an assignment with its results; may come late, twice, or from a lost worker.
  * For RUN `tasks_run` may be less than assigned (failures were reported one by one before). */
 struct input_report {
@@ -100,6 +107,8 @@ struct input_report {
     enum work work;
     uint64_t tasks_run;
     uint64_t busy_ns;
+    uint64_t idle_ns; /* the slot had nothing to do for so long before it */
+    uint64_t held_ns; /* from the order's arrival at the worker to this report; 0: unknown */
     uint32_t partial_count;
     const struct partial *partials; /* borrowed for the step; payload_seq 0 */
 };
@@ -148,7 +157,7 @@ struct input {
         struct input_start start;
         struct fact_job_accepted job_accepted;
         struct input_hello hello;
-        uint32_t heard_worker;
+        struct input_heard heard;
         struct input_report report;
         struct input_returned returned;
         struct input_attempt_failed attempt_failed;

@@ -188,6 +188,11 @@ void endgame_add(struct scheduler *scheduler, struct outstanding *outstanding);
 void endgame_remove(struct scheduler *scheduler, struct outstanding *outstanding);
 /* The answer to a take-back: so much is left of the assignment. */
 void endgame_answered(struct scheduler *scheduler, struct outstanding *outstanding, bool gave);
+/* Its report is on its way, perhaps. */
+void endgame_note_arriving(struct scheduler *scheduler, const struct input_heard *heard);
+/* For the first time it is known how long tasks take: what was handed out before is expected then,
+ * too. Costs O(outstanding), once. */
+void endgame_pace_known(struct scheduler *scheduler);
 /* Its twin may have another. */
 void endgame_twin_ended(struct scheduler *scheduler, const struct assignment *ended);
 /* Keeps idle slots busy when nothing is open. */

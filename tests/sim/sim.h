@@ -178,6 +178,8 @@ struct message {
     enum cause cause;
     uint64_t tasks_run;
     uint64_t busy_ns;
+    uint64_t idle_ns;
+    uint64_t held_ns;
     struct partial *partials; /* owned */
     size_t partial_count;
     size_t partial_capacity;
@@ -236,6 +238,8 @@ struct slot {
     uint64_t stop; /* the event comes when the tasks before it have run */
     uint64_t event_ns;
     uint64_t began_ns;
+    uint64_t idle_ns; /* before it began */
+    uint64_t free_ns; /* 0: nothing has ended here */
     uint64_t generation;
     uint64_t tasks_run;
     struct range *kept; /* tasks whose results the executor holds */

@@ -401,7 +401,7 @@ static void on_contact(struct world *world, struct sim_worker *worker,
                        const struct message *message)
 {
     struct input input = {.kind = INPUT_HEARD};
-    input.as.heard_worker = message->worker;
+    input.as.heard.worker = message->worker;
     bool is_known = state_find_worker(state_of(world), message->worker) != NULL;
     if (message->kind == MESSAGE_HELLO && (!is_known || message->life > worker->admitted_life)) {
         worker->admitted_life = message->life;
@@ -427,6 +427,8 @@ static struct input input_of(const struct message *message)
             .work = message->work,
             .tasks_run = message->tasks_run,
             .busy_ns = message->busy_ns,
+            .idle_ns = message->idle_ns,
+            .held_ns = message->held_ns,
             .partial_count = (uint32_t)message->partial_count,
             .partials = message->partials,
         };

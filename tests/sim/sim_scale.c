@@ -155,7 +155,7 @@ static void join_workers(struct scale *scale)
 static void hear_workers(struct scale *scale)
 {
     for (uint32_t worker = 1; worker <= WORKERS; worker++) {
-        struct input heard = {.kind = INPUT_HEARD, .as.heard_worker = worker};
+        struct input heard = {.kind = INPUT_HEARD, .as.heard = {.worker = worker}};
         step(scale, &heard);
     }
     print_phase(scale, "100,000 heartbeats");

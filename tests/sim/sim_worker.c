@@ -181,6 +181,7 @@ static void start_order(struct world *world, struct sim_worker *worker, struct s
     slot->next = order->range.first;
     slot->since_ns = world->now_ns;
     slot->began_ns = world->now_ns;
+    slot->idle_ns = slot->free_ns > 0 ? world->now_ns - slot->free_ns : 0;
     if (order->work == WORK_RUN) {
         run_on(world, worker, slot);
         return;
@@ -244,7 +245,9 @@ static void send_report(struct world *world, struct sim_worker *worker, struct s
     struct message *order = slot->order;
     struct message *report = answer_to(order, MESSAGE_REPORT);
     report->tasks_run = slot->tasks_run;
-    report->busy_ns = world->now_ns - slot->began_ns;
+    report->busy_ns = report->held_ns = world->now_ns - slot->began_ns;
+    report->idle_ns = slot->idle_ns;
+    slot->free_ns = world->now_ns;
     if (order->work == WORK_RUN) {
         sim_job_run(&world->job, slot->kept, slot->kept_count, report);
     } else if (order->work == WORK_MERGE) {

@@ -116,7 +116,12 @@ void hello_as(struct given *given, struct input_hello from)
 
 void heard(struct given *given, uint32_t worker)
 {
-    step(given, (struct input){.kind = INPUT_HEARD, .as.heard_worker = worker});
+    heard_as(given, (struct input_heard){.worker = worker});
+}
+
+void heard_as(struct given *given, struct input_heard heard)
+{
+    step(given, (struct input){.kind = INPUT_HEARD, .as.heard = heard});
 }
 
 void ticked(struct given *given)

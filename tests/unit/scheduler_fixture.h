@@ -46,6 +46,7 @@ void hello(struct given *given, uint32_t worker, uint32_t slot_count);
 void hello_from(struct given *given, uint32_t worker, uint32_t slot_count, uint32_t node);
 void hello_as(struct given *given, struct input_hello from);
 void heard(struct given *given, uint32_t worker);
+void heard_as(struct given *given, struct input_heard heard);
 void ticked(struct given *given);
 /* Advances the clock, with ticks wherever the scheduler asks for one, until one has a result. */
 void passed(struct given *given, uint64_t ns);

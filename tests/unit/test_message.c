@@ -95,6 +95,8 @@ static void report_brings_partials_and_payload(void **state)
     report.as.report.work = WORK_RUN;
     report.as.report.tasks_run = 5;
     report.as.report.busy_ns = 123456789012;
+    report.as.report.idle_ns = 345678901234;
+    report.as.report.held_ns = 567890123456;
     report.as.report.partial_count = 2;
     report.as.report.partials = partials;
     report.as.report.payload = (const unsigned char *)"abc";
@@ -104,11 +106,16 @@ static void report_brings_partials_and_payload(void **state)
     assert_int_equal(copy.session, 4);
     assert_int_equal(copy.incarnation, 9);
     assert_int_equal(copy.as.report.busy_ns, 123456789012);
+    assert_int_equal(copy.as.report.idle_ns, 345678901234);
+    assert_int_equal(copy.as.report.held_ns, 567890123456);
     assert_int_equal(copy.as.report.partials[0].range.count, 4);
     assert_true(copy.as.report.partials[1].is_absent);
     assert_int_equal(copy.as.report.payload_size, 3);
     assert_memory_equal(copy.as.report.payload, "abc", 3);
     message_close(&copy);
+    assert_int_equal(message_report_of(bytes.data, bytes.size / 2), 5);
+    assert_int_equal(message_report_of(bytes.data, 20), 0);
+    assert_int_equal(message_report_of(NULL, 0), 0);
     assert_only_whole_is_accepted(&bytes);
     byte_writer_close(&bytes);
 }
