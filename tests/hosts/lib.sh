@@ -170,6 +170,11 @@ host_kill()
 {
     kill -KILL "${host_process[$1]}"
     unset "host_process[$1]"
+    if [ -n "${host_forwarder[$1]:-}" ]; then
+        kill "${host_forwarder[$1]}"
+        unset "host_forwarder[$1]"
+        ip link delete "wire${host_number[$1]}"
+    fi
 }
 
 # host_cut NAME, host_heal NAME: pulls the cable out of the switch, and puts it back.
@@ -181,6 +186,32 @@ host_cut()
 host_heal()
 {
     ip link set "port${host_number[$1]}" up
+}
+
+# host_slow NAME RATE: its cable carries no more than that, such as 20mbit, in either direction.
+host_slow()
+{
+    local shape="root tbf rate $2 burst 16kb latency 500ms"
+    tc qdisc replace dev "port${host_number[$1]}" $shape &&
+        on_host "$1" tc qdisc replace dev cable $shape
+}
+
+# host_link NAME DELAY_MS JITTER_MS LOSS_PERCENT none|to|from|both: makes its cable a bad one, for
+# what goes in either direction: see forwarder.c. May be called again while it is in use.
+declare -A host_forwarder
+host_link()
+{
+    local number=${host_number[$1]}
+    echo "$2 $3 $4 $5" >"$work/link.$1.new" && mv "$work/link.$1.new" "$work/link.$1" || return 1
+    [ -z "${host_forwarder[$1]:-}" ] || return 0
+    [ -x "$work/forwarder" ] ||
+        ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -o "$work/forwarder" \
+            "$abs_top_srcdir/tests/hosts/forwarder.c" || return 1
+    ip link set "port$number" nomaster &&
+        ip link add "wire$number" type veth peer name "end$number" &&
+        ip link set "wire$number" master switch up && ip link set "end$number" up || return 1
+    "$work/forwarder" "port$number" "end$number" "$work/link.$1" &
+    host_forwarder[$1]=$!
 }
 
 # processes_on NAME: all but those that a host has when nothing runs on it.
