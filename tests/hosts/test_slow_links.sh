@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# test_slow_links.sh - hosts behind slow cables: they are not lost while they send, what they send is
-# not made twice without need, and nobody waits for them longer than their results are worth.
+# test_slow_links.sh - hosts behind slow cables: they are not lost while they send, what they send
+# is not made twice without need, and nobody waits for them longer than their results are worth.
 . "$abs_top_srcdir/tests/hosts/cases.sh"
 
-# run_large NAME TASKS BYTES OPTION...: results of so many bytes on a, b and c, each execution a line
-# in $dir.executions; ends with $took_s.
+# run_large NAME TASKS BYTES OPTION...: results of so many bytes on a, b and c, each execution a
+# line in $dir.executions; ends with $took_s.
 run_large()
 {
     local name=$1 count=$2 bytes=$3 began_s=$SECONDS
