@@ -2,6 +2,8 @@
 #include "atomic_file.h"
 
 #include "../scheduler/memory.h"
+#include "file_beside.h"
+#include "run_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +48,7 @@ static int sync_directory_of(const char *path)
         strcpy(directory, ".");
     else
         slash[slash == directory ? 1 : 0] = '\0';
-    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = run_place_open_folder(directory);
     free(directory);
     if (descriptor < 0)
         return -1;
@@ -61,19 +63,14 @@ static int sync_directory_of(const char *path)
 
 int atomic_file_write(const struct atomic_file *file, struct sheaf_error *error)
 {
-    size_t size_bytes = strlen(file->path) + sizeof ".sheaf-tmp";
-    char *beside = memory_allocate(size_bytes);
-    snprintf(beside, size_bytes, "%s.sheaf-tmp", file->path);
+    char *beside = NULL;
     int code = 0;
-    int descriptor =
-        open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, file->mode);
-    if (descriptor < 0) {
-        code = sheaf_error_set_errno(error, errno, "cannot make %s", beside);
-        goto out;
-    }
-    if (fill(descriptor, file) != 0 || rename(beside, file->path) != 0) {
+    int descriptor = file_beside_make(file->path, file->mode, &beside);
+    if (descriptor < 0)
+        return sheaf_error_set_errno(error, errno, "cannot make a file beside %s", file->path);
+    if (fill(descriptor, file) != 0 || run_place_rename(beside, file->path) != 0) {
         code = sheaf_error_set_errno(error, errno, "cannot write %s", file->path);
-        unlink(beside);
+        run_place_unlink(beside);
         goto out;
     }
     if (file->is_synced && sync_directory_of(file->path) != 0)

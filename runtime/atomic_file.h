@@ -16,7 +16,8 @@ struct atomic_file {
     bool is_synced; /* on disk, name and all, when the call returns; else only atomic */
 };
 
-/* Writes PATH.sheaf-tmp and renames it. Borrows everything. On failure the old file is untouched.
+/* Writes a file beside (file_beside.h) and renames it. Borrows everything. On failure the old file
+ * is untouched.
  */
 int atomic_file_write(const struct atomic_file *file, struct sheaf_error *error);
 

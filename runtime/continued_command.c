@@ -44,8 +44,9 @@ static int read_stored(const char *dir, struct stored_command *stored, struct sh
 {
     struct run_identity identity;
     int code = run_place_open(dir, error);
-    if (code == 0)
-        code = run_identity_read(dir, &identity, error);
+    if (code != 0)
+        return code;
+    code = run_identity_read(dir, &identity, error);
     if (code == SHEAF_ERROR_NOT_FOUND)
         return sheaf_error_set(error, SHEAF_ERROR_USAGE,
                                "%s is a directory, and no run has begun there: name a job file, a "

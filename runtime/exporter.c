@@ -4,6 +4,8 @@
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
 #include "atomic_file.h"
+#include "file_beside.h"
+#include "run_place.h"
 #include "clock.h"
 #include "failed_output.h"
 #include "job_log.h"
@@ -49,6 +51,9 @@ static bool read_name(const char *name, uint64_t *task)
 
 static int open_directory(const char *path, const struct state *state, struct sheaf_error *error)
 {
+    int code = run_place_check_owner(path, error);
+    if (code != 0)
+        return code;
     if (mkdir(path, 0777) != 0 && errno != EEXIST)
         return sheaf_error_set_errno(error, errno, "cannot make the output directory %s", path);
     DIR *stream = opendir(path);
@@ -60,18 +65,29 @@ static int open_directory(const char *path, const struct state *state, struct sh
             !range_set_contains(state_done(state), (struct range){task, 1}))
             unlinkat(dirfd(stream), entry->d_name, 0); /* what stays is replaced in the end */
     closedir(stream);
+    file_beside_sweep_folder(path);
     return 0;
 }
 
+/* The log takes the place of what is there, be it a link: what that names is left alone. */
 static int open_log(struct exporter *exporter, struct sheaf_error *error)
 {
-    size_t size = strlen(exporter->options.log_path) + sizeof ".sheaf-tmp";
-    exporter->log_beside = memory_allocate(size);
-    snprintf(exporter->log_beside, size, "%s.sheaf-tmp", exporter->options.log_path);
-    exporter->log = fopen(exporter->log_beside, "we");
-    if (exporter->log == NULL)
-        return sheaf_error_set_errno(error, errno, "cannot write the job log %s",
-                                     exporter->log_beside);
+    const char *path = exporter->options.log_path;
+    struct stat status;
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+        return sheaf_error_set(error, SHEAF_ERROR_INPUT,
+                               "cannot write the job log %s: something that is no file has this "
+                               "name; choose another",
+                               path);
+    file_beside_sweep(path);
+    int descriptor = file_beside_make(path, 0666, &exporter->log_beside);
+    exporter->log = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+    if (exporter->log == NULL) {
+        int code = sheaf_error_set_errno(error, errno, "cannot write the job log %s", path);
+        if (descriptor >= 0)
+            close(descriptor);
+        return code;
+    }
     job_log_begin(exporter->log);
     return 0;
 }
@@ -101,8 +117,8 @@ void exporter_destroy(struct exporter *exporter)
         return;
     if (exporter->log != NULL)
         fclose(exporter->log);
-    if (exporter->log != NULL && exporter->log_beside != NULL)
-        unlink(exporter->log_beside);
+    if (exporter->log_beside != NULL)
+        run_place_unlink(exporter->log_beside);
     free(exporter->log_beside);
     range_set_close(&exporter->written);
     byte_writer_close(&exporter->records);
@@ -237,7 +253,7 @@ static int catch_up(struct exporter *exporter, const struct state *state, struct
         code = sheaf_error_set_errno(error, errno, "cannot write the job log %s",
                                      exporter->options.log_path);
     if (code == 0 && exporter->log_beside != NULL) {
-        if (rename(exporter->log_beside, exporter->options.log_path) != 0)
+        if (run_place_rename(exporter->log_beside, exporter->options.log_path) != 0)
             return sheaf_error_set_errno(error, errno, "cannot write the job log %s",
                                          exporter->options.log_path);
         free(exporter->log_beside);

@@ -3,6 +3,7 @@
 
 #include "../jobs/command_record.h"
 #include "../scheduler/memory.h"
+#include "file_beside.h"
 #include "run_place.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ enum { STEP_BYTES = 4 << 20, COPY_BYTES = 1 << 16 };
 
 struct publisher {
     char *path;
-    char *path_beside;  /* the same as path where that is a device or a pipe */
+    char *path_beside;  /* NULL: not made, or written in place, as a device or a pipe is */
     int descriptor;     /* -1 while what is there is only compared */
     int compared;       /* what is there; -1: nothing that is of interest */
     uint64_t next_task; /* everything before it is written, or the same */
@@ -43,50 +44,76 @@ static int write_error(const char *path, int errno_value, struct sheaf_error *er
                            cause.text);
 }
 
-static char *path_beside(const char *path)
-{
-    size_t size = strlen(path) + sizeof ".sheaf-tmp";
-    char *beside = memory_allocate(size);
-    snprintf(beside, size, "%s.sheaf-tmp", path);
-    return beside;
-}
-
 /* A symbolic link stays one: what it points to is replaced. */
 static char *target_of(const char *path)
 {
-    char *resolved = realpath(path, NULL);
+    char *resolved = run_place_contains(path) ? NULL : realpath(path, NULL);
     return resolved != NULL ? resolved : memory_copy_string(path);
 }
 
 static bool is_special(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+    return !run_place_contains(path) && stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+/* Where the folder is sticky only its owner can take the place of another's file. */
+static bool is_protected(const char *path, const struct stat *status)
+{
+    struct stat folder;
+    char *copy = memory_copy_string(path);
+    bool is_sticky = stat(dirname(copy), &folder) == 0 && (folder.st_mode & S_ISVTX) != 0;
+    free(copy);
+    return is_sticky && geteuid() != 0 && status->st_uid != geteuid() && folder.st_uid != geteuid();
+}
+
+/* What others have put there is not written to, nor is what a link of theirs names replaced. */
+static int check_target(const char *path, struct sheaf_error *error)
+{
+    struct sheaf_error cause;
+    struct stat status;
+    if (run_place_contains(path))
+        return 0;
+    int code = run_place_check_links(path, &cause);
+    bool is_there = code == 0 && stat(path, &status) == 0;
+    if (is_there && !S_ISREG(status.st_mode))
+        code = run_place_check_owner(path, &cause);
+    else if (is_there && is_protected(path, &status))
+        code = sheaf_error_set(&cause, SHEAF_ERROR_PERMISSION,
+                               "%s is another user's file in a folder where you cannot replace it: "
+                               "name another with -o",
+                               path);
+    if (code == 0)
+        return 0;
+    return sheaf_error_set(error, code, "cannot write the output: %s", cause.text);
 }
 
 /* Opens the file beside, or what takes the output in place. */
 static int open_output(struct publisher *publisher, struct sheaf_error *error)
 {
-    const char *path = publisher->path_beside;
-    publisher->descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-    return publisher->descriptor >= 0 ? 0 : write_error(path, errno, error);
+    if (publisher->is_in_place)
+        publisher->descriptor = open(publisher->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    else
+        publisher->descriptor = file_beside_make(publisher->path, 0666, &publisher->path_beside);
+    return publisher->descriptor >= 0 ? 0 : write_error(publisher->path, errno, error);
 }
 
 int publisher_create(const struct publish_options *options, struct publisher **publisher,
                      struct sheaf_error *error)
 {
+    int code = check_target(options->path, error);
+    if (code != 0)
+        return code;
     struct publisher *created = memory_allocate_zeroed(1, sizeof *created);
     created->path = target_of(options->path);
     created->is_in_place = is_special(created->path);
-    created->path_beside =
-        created->is_in_place ? memory_copy_string(created->path) : path_beside(created->path);
     created->has_records = options->has_records;
     created->keeps_other = options->keeps_other;
     created->descriptor = -1;
     created->compared = -1;
     if (options->is_repeated && !created->is_in_place)
-        created->compared = open(created->path, O_RDONLY | O_CLOEXEC);
-    int code = created->compared < 0 ? open_output(created, error) : 0;
+        created->compared = run_place_open_file(created->path, O_RDONLY, 0);
+    code = created->compared < 0 ? open_output(created, error) : 0;
     if (code != 0) {
         publisher_destroy(created);
         return code;
@@ -108,8 +135,8 @@ void publisher_destroy(struct publisher *publisher)
         close(publisher->compared);
     if (publisher->descriptor >= 0)
         close(publisher->descriptor);
-    if (publisher->descriptor >= 0 && !publisher->is_published && !publisher->is_in_place)
-        unlink(publisher->path_beside);
+    if (publisher->path_beside != NULL && !publisher->is_published)
+        run_place_unlink(publisher->path_beside);
     byte_writer_close(&publisher->buffer);
     byte_writer_close(&publisher->found);
     byte_writer_close(&publisher->records);
@@ -121,7 +148,7 @@ void publisher_destroy(struct publisher *publisher)
 static int sync_directory_of(const char *path)
 {
     char *copy = memory_copy_string(path);
-    int descriptor = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = run_place_open_folder(dirname(copy));
     free(copy);
     if (descriptor < 0)
         return -1;
@@ -140,7 +167,8 @@ static bool keep_other(const struct publisher *publisher)
     size_t size = strlen(publisher->path) + sizeof PUBLISH_OTHER_SUFFIX;
     char *name = memory_allocate(size);
     snprintf(name, size, "%s" PUBLISH_OTHER_SUFFIX, publisher->path);
-    bool is_kept = publish_link(publisher->path, name) || rename(publisher->path, name) == 0;
+    bool is_kept =
+        publish_link(publisher->path, name) || run_place_rename(publisher->path, name) == 0;
     free(name);
     return is_kept;
 }
@@ -152,7 +180,7 @@ static int make_visible(struct publisher *publisher, struct sheaf_error *error)
         return 0;
     }
     if (fsync(publisher->descriptor) != 0 || !keep_other(publisher) ||
-        rename(publisher->path_beside, publisher->path) != 0)
+        run_place_rename(publisher->path_beside, publisher->path) != 0)
         return write_error(publisher->path, errno, error);
     publisher->is_published = true;
     if (sync_directory_of(publisher->path) != 0)
@@ -254,28 +282,31 @@ int publisher_step(struct publisher *publisher, const struct state *state, struc
         return compare(publisher, piece == NULL, error);
     if (disk_write_all(disk_system(), publisher->descriptor, publisher->buffer.data,
                        publisher->buffer.size) != 0)
-        return write_error(publisher->path_beside, errno, error);
+        return write_error(publisher->path, errno, error);
     return piece != NULL ? 1 : make_visible(publisher, error);
 }
 
 int publish_check(const char *path, struct sheaf_error *error)
 {
+    int code = check_target(path, error);
+    if (code != 0)
+        return code;
     if (is_special(path)) /* a reader would take the end of the check for that of the output */
         return access(path, W_OK) == 0 ? 0 : write_error(path, errno, error);
     struct publisher *publisher;
-    int code = publisher_create(&(struct publish_options){.path = path}, &publisher, error);
+    code = publisher_create(&(struct publish_options){.path = path}, &publisher, error);
     if (code < 0)
         return code;
+    file_beside_sweep(publisher->path);
     publisher_destroy(publisher);
     return 0;
 }
 
 bool publish_link(const char *path, const char *name)
 {
-    char *beside = path_beside(name);
-    unlink(beside);
-    bool is_linked = link(path, beside) == 0 && rename(beside, name) == 0;
-    unlink(beside); /* is still there when both names were the same file before */
+    char *beside = file_beside_name(name);
+    bool is_linked = run_place_link(path, beside) == 0 && run_place_rename(beside, name) == 0;
+    run_place_unlink(beside); /* is still there when both names were the same file before */
     free(beside);
     return is_linked && sync_directory_of(name) == 0;
 }

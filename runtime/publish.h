@@ -1,8 +1,8 @@
 /* publish.h - writes the job's output so that it is there whole or not at all.
  *
- * The bytes go to a file beside the target, which is synced and renamed. Doing it again gives the
- * same file: the step may be repeated after a crash. A target that is a device or a pipe is written
- * in place. */
+ * The bytes go to a file beside the target (file_beside.h), which is synced and renamed. Doing it
+ * again gives the same file: the step may be repeated after a crash. A target that is a device or a
+ * pipe is written in place. */
 #ifndef SHEAF_PUBLISH_H
 #define SHEAF_PUBLISH_H
 

@@ -3,6 +3,7 @@
 
 #include "../scheduler/memory.h"
 #include "atomic_file.h"
+#include "file_beside.h"
 #include "kept_results.h"
 #include "run_identity.h"
 #include "run_place.h"
@@ -63,11 +64,13 @@ int run_directory_write_file(const char *dir, const char *name, const void *data
  * ended before it wrote one. */
 static bool is_name_of_beginning(const char *name)
 {
-    static const char *const names[] = {".",    "..",      "lock",   LAUNCHER_MARK,
-                                        "logs", "journal", "worlds", "identity.sheaf-tmp"};
+    static const char *const names[] = {".",    "..",      "lock",  LAUNCHER_MARK,
+                                        "logs", "journal", "worlds"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
+    if (strncmp(name, "identity.sheaf-tmp", strlen("identity.sheaf-tmp")) == 0)
+        return true;
     return strncmp(name, STORED_INPUT_PREFIX, strlen(STORED_INPUT_PREFIX)) == 0;
 }
 
@@ -356,6 +359,7 @@ static int prepare(const struct run_directory_options *options, struct run_direc
     /* Once more: who held the lock until now may have changed it. */
     struct run_identity identity = {.job_name = ""};
     int code = run_swap_complete(options->path, error);
+    file_beside_sweep_folder(options->path);
     int found = code == 0 ? check_identity(options, &identity, error) : code;
     if (found < 0)
         return found;

@@ -64,6 +64,12 @@ static int find(const char *path, const char **rest)
     return found->descriptor;
 }
 
+bool run_place_contains(const char *path)
+{
+    const char *rest;
+    return find(path, &rest) != AT_FDCWD;
+}
+
 /* The folder that holds the last name of the path, and that name. */
 struct parent {
     int descriptor;
@@ -129,7 +135,7 @@ int run_place_open_file(const char *path, int flags, mode_t mode)
     int problem = errno;
     parent_close(&parent);
     if (descriptor >= 0)
-        problem = check_file(descriptor, (flags & O_TRUNC) != 0);
+        problem = (flags & O_EXCL) != 0 ? 0 : check_file(descriptor, (flags & O_TRUNC) != 0);
     else if (problem == ENXIO) /* nobody reads from the pipe */
         problem = EMEDIUMTYPE;
     if (descriptor >= 0 && problem != 0) {
@@ -181,7 +187,8 @@ int run_place_make_folder(const char *path)
     return result;
 }
 
-int run_place_rename(const char *from, const char *to)
+/* Renames, or gives a second name. */
+static int name_again(const char *from, const char *to, bool is_link)
 {
     struct parent source;
     struct parent target;
@@ -189,11 +196,22 @@ int run_place_rename(const char *from, const char *to)
         return -1;
     int result = parent_open(to, &target);
     if (result == 0) {
-        result = renameat(source.descriptor, source.name, target.descriptor, target.name);
+        result = is_link ? linkat(source.descriptor, source.name, target.descriptor, target.name, 0)
+                         : renameat(source.descriptor, source.name, target.descriptor, target.name);
         parent_close(&target);
     }
     parent_close(&source);
     return result;
+}
+
+int run_place_rename(const char *from, const char *to)
+{
+    return name_again(from, to, false);
+}
+
+int run_place_link(const char *from, const char *to)
+{
+    return name_again(from, to, true);
 }
 
 int run_place_unlink(const char *path)
@@ -303,6 +321,16 @@ int run_place_check_links(const char *path, struct sheaf_error *error)
         at = next;
     }
     free(at);
+    return code;
+}
+
+int run_place_check_owner(const char *dir, struct sheaf_error *error)
+{
+    struct stat status;
+    int code = run_place_check_links(dir, error);
+    if (code == 0 && !is_shared && stat(dir, &status) == 0 && status.st_uid != geteuid() &&
+        status.st_uid != 0)
+        code = refuse("", dir, status.st_uid, error);
     return code;
 }
 

@@ -28,8 +28,15 @@ int run_place_open(const char *dir, struct sheaf_error *error);
 /* Whether the links that `path` names, one after the other, are the user's or root's: PERMISSION
  * names one that is not. */
 int run_place_check_links(const char *path, struct sheaf_error *error);
+/* The same, and whether what it names is root's or the user's, if it is there: for places outside
+ * of run directories, in which the user lets write whom he likes. */
+int run_place_check_owner(const char *path, struct sheaf_error *error);
 /* In a process that has closed its descriptors. */
 void run_place_forget(void);
+
+/* Whether the path lies in a directory that was opened: then it leads there whatever now has the
+ * name of the directory. */
+bool run_place_contains(const char *path);
 
 /* Like the functions of the system: -1, NULL or false with errno. ELOOP: a link; EPERM: of another
  * user; EMEDIUMTYPE: no regular file. */
@@ -41,6 +48,7 @@ int run_place_open_folder(const char *path);
 DIR *run_place_list(const char *path);
 int run_place_make_folder(const char *path);
 int run_place_rename(const char *from, const char *to);
+int run_place_link(const char *from, const char *to);
 int run_place_unlink(const char *path);
 /* Of a file, or a folder with all that is in it; 0 too when there is none. */
 int run_place_remove(const char *path);

@@ -4,6 +4,7 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "compress.h"
+#include "run_place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -61,7 +62,7 @@ static int compare_starts(const void *left, const void *right)
 int segment_list_read(const char *dir, const char *suffix, struct segment_list *list,
                       struct sheaf_error *error)
 {
-    DIR *directory = opendir(dir);
+    DIR *directory = run_place_list(dir);
     if (directory == NULL)
         return sheaf_error_set_errno(error, errno, "cannot read the journal directory %s", dir);
     struct segment_list found = {0};

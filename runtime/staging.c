@@ -127,6 +127,26 @@ void staging_forget(char *note)
 
 /* ---- what others have left ---- */
 
+/* Who else owned it, or could write in it, could exchange what attempts write. */
+static int open_hidden(const char *path)
+{
+    struct stat status;
+    int descriptor = open(path, FOLDER_FLAGS);
+    if (descriptor < 0)
+        return -1;
+    int problem = 0;
+    if (fstat(descriptor, &status) != 0)
+        problem = errno;
+    else if (status.st_uid != geteuid())
+        problem = EPERM;
+    else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && fchmod(descriptor, 0700) != 0)
+        problem = errno;
+    if (problem != 0)
+        close(descriptor);
+    errno = problem;
+    return problem == 0 ? descriptor : -1;
+}
+
 /* Nobody alive holds the lock of a folder that was left. */
 static bool is_left_behind(int hidden, const char *name)
 {
@@ -168,7 +188,7 @@ void staging_remove_left(const char *folder, uint32_t key,
                          bool (*is_done)(void *context, uint64_t task), void *context)
 {
     char *hidden = hidden_in(folder, key);
-    int descriptor = open(hidden, FOLDER_FLAGS);
+    int descriptor = open_hidden(hidden);
     DIR *stream = descriptor >= 0 ? fdopendir(descriptor) : NULL;
     for (const struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
         if (!is_of_done_task(entry->d_name, is_done, context) ||
@@ -259,9 +279,9 @@ static int make(const struct staging_place *place, struct staging *staging)
         char *path = join(staging->hidden, staging->name);
         note_add(place->note, path); /* before there is anything */
         free(path);
-        if (mkdir(staging->hidden, 0777) != 0 && errno != EEXIST)
+        if (mkdir(staging->hidden, 0700) != 0 && errno != EEXIST)
             return -1;
-        staging->hidden_descriptor = open(staging->hidden, FOLDER_FLAGS);
+        staging->hidden_descriptor = open_hidden(staging->hidden);
         if (staging->hidden_descriptor < 0 && errno != ENOENT)
             return -1;
         if (staging->hidden_descriptor < 0)

@@ -4,6 +4,7 @@
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
 #include "atomic_file.h"
+#include "run_place.h"
 #include "run_swap.h"
 
 #include <ctype.h>
@@ -279,7 +280,8 @@ static bool is_record(const char *name, const struct world_host *host)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t length = strlen(kinds[i]);
         if (strncmp(ending, kinds[i], length) == 0 &&
-            (ending[length] == '\0' || strcmp(ending + length, ".sheaf-tmp") == 0))
+            (ending[length] == '\0' ||
+             strncmp(ending + length, ".sheaf-tmp", strlen(".sheaf-tmp")) == 0))
             return true;
     }
     return false;
@@ -334,7 +336,7 @@ char *world_files_begin(const char *dir)
         return NULL;
     }
     char *folder = join(whole, FOLDER);
-    if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+    if (run_place_make_folder(folder) == 0 || errno == EEXIST)
         CHECK(asprintf(&world, "%s/%016" PRIx64, folder, id) > 0);
     free(folder);
     free(whole);
@@ -400,7 +402,7 @@ static void remove_records(const char *world)
     char *folder = memory_copy_string(world);
     char *slash = strrchr(folder, '/');
     *slash = '\0';
-    DIR *stream = opendir(folder);
+    DIR *stream = run_place_list(folder);
     for (const struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;)
         if (strncmp(entry->d_name, slash + 1, ID_DIGITS) == 0)
             unlinkat(dirfd(stream), entry->d_name, 0);

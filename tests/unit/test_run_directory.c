@@ -7,6 +7,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -315,12 +317,14 @@ static void failed_write_leaves_the_old_file(void **state)
     given_fixture(&fixture);
     open_again(&fixture);
     write_file(&fixture, "output");
-    /* What is in the way of the new file makes it fail. */
-    char *beside = run_directory_join(fixture.path.text, "output.sheaf-tmp");
-    assert_int_equal(mkdir(beside, 0700), 0);
-    free(beside);
     struct sheaf_error error;
-    assert_true(run_directory_write_file(fixture.path.text, "output", "yy", 2, &error) < 0);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max});
+    int code = run_directory_write_file(fixture.path.text, "output", "yy", 2, &error);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(code < 0);
     assert_non_null(strstr(error.text, "output"));
     struct stat status;
     char *path = run_directory_join(fixture.path.text, "output");
