@@ -8,6 +8,7 @@
 #include "file_system.h"
 #include "mpirun.h"
 #include "placement.h"
+#include "print_foreign.h"
 #include "process_memory.h"
 #include "start_room.h"
 
@@ -47,7 +48,7 @@ static void say(struct doctor *doctor, enum verdict verdict, const char *subject
     va_start(arguments, format);
     if (doctor->trouble == NULL) {
         printf("%-4s  %-12s  ", words[verdict], subject);
-        vprintf(format, arguments);
+        print_harmless_list(stdout, format, arguments);
         putchar('\n');
         fflush(stdout);
     } else if (verdict != VERDICT_OK && doctor->trouble[0] == '\0') {
@@ -313,8 +314,8 @@ static void check_limits(struct doctor *doctor)
 
 static int usage(const char *problem, const char *argument)
 {
-    fprintf(stderr, "sheaf doctor: %s%s\nUsage: sheaf doctor [--mpirun PATH] [DIR]\n", problem,
-            argument);
+    print_harmless(stderr, "sheaf doctor: %s%s\n", problem, argument);
+    fputs("Usage: sheaf doctor [--mpirun PATH] [DIR]\n", stderr);
     return sheaf_error_exit_status(SHEAF_ERROR_USAGE);
 }
 

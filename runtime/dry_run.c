@@ -7,12 +7,14 @@
 #include "input_store.h"
 #include "mpirun.h"
 #include "placement.h"
+#include "print_foreign.h"
 #include "run_job.h"
 #include "run_open.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct dry_run {
     const struct dry_run_options *options;
@@ -60,7 +62,8 @@ static int print_command(const struct dry_run *dry, uint64_t task, struct byte_r
     byte_writer_close(&scratch);
     if (code != 0)
         return code;
-    puts(text);
+    print_content(stdout, text, strlen(text));
+    putchar('\n');
     free(text);
     return 0;
 }
@@ -149,20 +152,21 @@ static void say_tasks(const struct dry_run *dry)
     const struct dry_run_options *options = dry->options;
     char *dir = run_job_directory(options->options, options->job->name);
     uint64_t done = dry->look.done.task_count - dry->look.failed.task_count;
-    fprintf(stderr, "sheaf: in %s: ", dir);
+    print_harmless(stderr, "sheaf: in %s: ", dir);
     if (options->job->split.kind == SPLIT_PLUGIN)
-        fprintf(stderr, "the plug-in names the tasks; %" PRIu64 " are done\n", done);
+        print_harmless(stderr, "the plug-in names the tasks; %" PRIu64 " are done\n", done);
     else if (options->job->command.is_there)
-        fprintf(stderr,
-                "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64
-                " have failed; %" PRIu64 " would run\n",
-                dry->task_count, done, dry->look.failed.task_count, dry->run_count);
+        print_harmless(stderr,
+                       "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64
+                       " have failed; %" PRIu64 " would run\n",
+                       dry->task_count, done, dry->look.failed.task_count, dry->run_count);
     else
-        fprintf(stderr,
-                "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64 " have failed\n",
-                dry->task_count, done, dry->look.failed.task_count);
+        print_harmless(stderr,
+                       "%" PRIu64 " tasks, of which %" PRIu64 " are done and %" PRIu64
+                       " have failed\n",
+                       dry->task_count, done, dry->look.failed.task_count);
     if (options->job->command.is_there)
-        fprintf(stderr, "sheaf: %s runs what needs a shell\n", options->job->command.shell);
+        print_harmless(stderr, "sheaf: %s runs what needs a shell\n", options->job->command.shell);
     free(dir);
 }
 
@@ -184,10 +188,10 @@ static int say_slots_here(const struct dry_run *dry, struct sheaf_error *error)
         struct placement placement;
         placement_make(&topology, request, &placement);
         placement_describe(&placement, slots, sizeof slots);
-        fprintf(stderr, "sheaf: worker %u on %s%s:%s\n",
-                request.worker_index + (options->ranks > 1), topology.host,
-                placement.is_shared ? ", cores shared" : "",
-                placement.slot_count > 0 ? slots : " no slot: it can hold no task");
+        print_harmless(stderr, "sheaf: worker %u on %s%s:%s\n",
+                       request.worker_index + (options->ranks > 1), topology.host,
+                       placement.is_shared ? ", cores shared" : "",
+                       placement.slot_count > 0 ? slots : " no slot: it can hold no task");
         placement_close(&placement);
     }
     topology_close(&topology);
@@ -197,15 +201,15 @@ static int say_slots_here(const struct dry_run *dry, struct sheaf_error *error)
 static void say_host(const struct host *host, bool is_dealt)
 {
     uint32_t workers = host->ranks - host->has_master;
-    fprintf(stderr, "%s", host->name);
+    print_harmless(stderr, "%s", host->name);
     if (is_dealt && host->ranks == 0)
-        fprintf(stderr, " (no rank)");
+        print_harmless(stderr, " (no rank)");
     else if (is_dealt)
-        fprintf(stderr, " (%s%u worker%s%s", host->has_master ? "master, " : "", workers,
-                workers == 1 ? "" : "s", host->has_slots ? "" : ")");
+        print_harmless(stderr, " (%s%u worker%s%s", host->has_master ? "master, " : "", workers,
+                       workers == 1 ? "" : "s", host->has_slots ? "" : ")");
     if (host->has_slots && (!is_dealt || host->ranks > 0))
-        fprintf(stderr, "%s%u slot%s)", is_dealt ? ", " : " (", host->slots,
-                host->slots == 1 ? "" : "s");
+        print_harmless(stderr, "%s%u slot%s)", is_dealt ? ", " : " (", host->slots,
+                       host->slots == 1 ? "" : "s");
 }
 
 /* What cores another host has is known once a worker runs there. */
@@ -214,7 +218,7 @@ static int say_slots(const struct dry_run *dry, struct sheaf_error *error)
     const struct host_list *hosts = dry->options->hosts;
     if (hosts->count == 0 && hosts->unnamed_count == 0)
         return say_slots_here(dry, error);
-    fprintf(stderr, "sheaf: %u ranks on", dry->options->ranks);
+    print_harmless(stderr, "sheaf: %u ranks on", dry->options->ranks);
     bool is_dealt = !mpirun_is_mapped_by_user(dry->options->options);
     bool are_all_said = hosts->count > 0;
     for (size_t i = 0; i < hosts->count; i++) {
@@ -223,14 +227,15 @@ static int say_slots(const struct dry_run *dry, struct sheaf_error *error)
         are_all_said &= hosts->hosts[i].has_slots;
     }
     if (hosts->unnamed_count > 0)
-        fprintf(stderr, " %u hosts", hosts->unnamed_count);
+        print_harmless(stderr, " %u hosts", hosts->unnamed_count);
     if (are_all_said)
-        fprintf(stderr, "\n");
+        print_harmless(stderr, "\n");
     else if (dry->options->options->slots_per_worker > 0)
-        fprintf(stderr, "; else %u slots in each worker\n",
-                dry->options->options->slots_per_worker);
+        print_harmless(stderr, "; else %u slots in each worker\n",
+                       dry->options->options->slots_per_worker);
     else
-        fprintf(stderr, "; else as many slots on each as its cores, memory and GPUs allow\n");
+        print_harmless(stderr,
+                       "; else as many slots on each as its cores, memory and GPUs allow\n");
     return 0;
 }
 

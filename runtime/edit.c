@@ -2,6 +2,7 @@
 #include "edit_private.h"
 
 #include "../scheduler/memory.h"
+#include "print_foreign.h"
 #include "run_directory.h"
 #include "run_identity.h"
 #include "run_swap.h"
@@ -25,8 +26,8 @@ static void tell_damage(void *context, const struct journal_damage *damage)
 {
     (void)context;
     if (strcmp(damage->text, "torn tail") != 0)
-        fprintf(stderr, "sheaf: warning: journal %s, byte %llu: %s\n", damage->segment,
-                (unsigned long long)damage->offset_bytes, damage->text);
+        print_harmless(stderr, "sheaf: warning: journal %s, byte %llu: %s\n", damage->segment,
+                       (unsigned long long)damage->offset_bytes, damage->text);
 }
 
 static void find_succeeded(struct edit *edit)
@@ -81,10 +82,10 @@ static int open_kept(struct edit *edit, struct sheaf_error *error)
     job_command_identity(edit->request->job, commands);
     int code = kept_results_open(edit->request->dir, commands, &edit->kept, &is_damaged, error);
     if (code == 0 && is_damaged)
-        fprintf(stderr,
-                "sheaf: warning: %s/" KEPT_RESULTS_NAME
-                " is damaged: some lines that come back run again\n",
-                edit->request->dir);
+        print_harmless(stderr,
+                       "sheaf: warning: %s/" KEPT_RESULTS_NAME
+                       " is damaged: some lines that come back run again\n",
+                       edit->request->dir);
     return code;
 }
 

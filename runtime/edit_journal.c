@@ -2,6 +2,7 @@
 #include "edit_private.h"
 
 #include "../jobs/command_record.h"
+#include "print_foreign.h"
 #include "run_directory.h"
 
 #include <stdio.h>
@@ -151,7 +152,7 @@ static int keep_partial(struct edit_journal *out, const struct partial *partial,
     byte_writer_clear(&out->partial);
     int code = journal_view_read(out->edit->old, partial, &out->partial, error);
     if (code == SHEAF_ERROR_DAMAGED) {
-        fprintf(stderr, "sheaf: warning: %s; its tasks run again\n", error->text);
+        print_harmless(stderr, "sheaf: warning: %s; its tasks run again\n", error->text);
         return 0;
     }
     return code == 0 ? keep_records(out, partial->range, error) : code;
@@ -164,7 +165,7 @@ static int keep_kept(struct edit_journal *out, size_t i, struct sheaf_error *err
     byte_writer_clear(&out->partial);
     int code = kept_results_read(edit->kept, i, &out->partial, error);
     if (code == SHEAF_ERROR_DAMAGED) {
-        fprintf(stderr, "sheaf: warning: %s; its task runs again\n", error->text);
+        print_harmless(stderr, "sheaf: warning: %s; its task runs again\n", error->text);
         return 0;
     }
     if (code != 0)

@@ -148,9 +148,10 @@ static void print_run(const struct explanation *explanation)
     printf("run        %s, %u workers with %" PRIu64 " slots\n", status_state_word(status.state),
            status.workers, status.slots);
     if (status.slots == 0)
-        printf("           it waits for a worker that can hold it: what was said of hosts without "
-               "a slot\n           is in %s/logs/mpirun.log (cores, memory, GPUs)\n",
-               explanation->dir);
+        print_harmless(stdout,
+                       "           it waits for a worker that can hold it: what was said of hosts "
+                       "without a slot is in %s/logs/mpirun.log (cores, memory, GPUs)\n",
+                       explanation->dir);
 }
 
 static void print_open(const struct explanation *explanation)
@@ -170,7 +171,7 @@ static void print_name(const struct explanation *explanation, uint64_t task)
 {
     const struct task_graph *graph = state_graph(explanation->state);
     if (graph != NULL && graph->names != NULL && graph->names[task][0] != '\0')
-        printf(" (%s)", graph->names[task]);
+        print_harmless(stdout, " (%s)", graph->names[task]);
 }
 
 static const char *word_for(const struct explanation *explanation, uint32_t task)
@@ -279,10 +280,11 @@ static void print_record(const struct command_record *record)
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
     fputs("command    ", stdout);
     print_foreign(stdout, record->command, record->command_bytes);
-    printf("\nattempt    %u, on %.*s, %s, for %" PRIu64 ".%03u s, %" PRIu64 " KiB of memory\n",
-           record->attempt, (int)record->host_bytes, record->host, when,
-           record->duration_us / 1000000, (unsigned)(record->duration_us / 1000 % 1000),
-           record->memory_bytes >> 10);
+    putchar('\n');
+    print_harmless(
+        stdout, "attempt    %u, on %.*s, %s, for %" PRIu64 ".%03u s, %" PRIu64 " KiB of memory\n",
+        record->attempt, (int)record->host_bytes, record->host, when, record->duration_us / 1000000,
+        (unsigned)(record->duration_us / 1000 % 1000), record->memory_bytes >> 10);
     if (record->signal != 0)
         printf("end        signal %" PRId32 " (%s)\n", record->signal, strsignal(record->signal));
     else
@@ -323,7 +325,7 @@ static void print_events(const struct explanation *explanation)
     if (first > 0)
         printf("  (%zu events before these)\n", first);
     for (size_t i = first; i < count; i++)
-        printf("  %s\n", explanation->events[i % EVENTS_MAX]);
+        print_harmless(stdout, "  %s\n", explanation->events[i % EVENTS_MAX]);
 }
 
 static void print_advice(const struct explanation *explanation)
@@ -366,7 +368,7 @@ static int explain(void *context, const char *dir, const char *stage, struct she
         return code;
     printf("task       %" PRIu64, explanation->task);
     print_name(explanation, explanation->task);
-    printf(" of %s\n", dir);
+    print_harmless(stdout, " of %s\n", dir);
     print_state(explanation);
     print_last_attempt(explanation);
     print_events(explanation);
@@ -403,12 +405,11 @@ int explain_command(int argc, char **argv)
     if (code == 0)
         code =
             stage_list_visit(explanation.run_dir, explanation.stage, explain, &explanation, &error);
-    if (code != 0)
-        fprintf(stderr, "sheaf: error: %s\n", error.text);
+    int status = code != 0 ? print_failure(&error) : 0;
     failed_outputs_close(explanation.failed);
     journal_view_close(explanation.view);
     state_destroy(explanation.state);
     graph_file_close(&explanation.graph);
     free(explanation.journal);
-    return code < 0 ? sheaf_error_exit_status(code) : 0;
+    return status;
 }

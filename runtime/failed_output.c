@@ -2,6 +2,7 @@
 #include "failed_output.h"
 
 #include "disk.h"
+#include "print_foreign.h"
 #include "run_place.h"
 
 #include <errno.h>
@@ -49,8 +50,9 @@ void failed_output_append(const struct failed_output_place *place,
         byte_writer_put(&writer, kept.err, kept.err_bytes);
     int file = open_file(place);
     if (file < 0 || disk_write_all(disk_system(), file, writer.data, writer.size) != 0)
-        fprintf(stderr, "sheaf: the output of a failed task is lost: cannot write in %s/%s: %s\n",
-                place->run_dir, FAILED_OUTPUT_FOLDER, strerror(errno));
+        print_harmless(stderr,
+                       "sheaf: the output of a failed task is lost: cannot write in %s/%s: %s\n",
+                       place->run_dir, FAILED_OUTPUT_FOLDER, strerror(errno));
     if (file >= 0)
         close(file);
     byte_writer_close(&writer);

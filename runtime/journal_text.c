@@ -1,5 +1,6 @@
 /* journal_text.c - prints what a journal holds: `sheaf journal verify` and `sheaf journal dump`. */
 #include "journal_internal.h"
+#include "print_foreign.h"
 
 #include <inttypes.h>
 
@@ -191,13 +192,14 @@ static void dump_fact(void *context, const struct fact *fact)
     FILE *out = context;
     char line[FACT_LINE_BYTES];
     fact_describe(fact, line, sizeof line);
-    fprintf(out, "%" PRIu64 " %s\n", fact->seq, line);
+    print_harmless(out, "%" PRIu64 " %s\n", fact->seq, line);
 }
 
 static void dump_damage(void *context, const struct journal_damage *damage)
 {
     FILE *out = context;
-    fprintf(out, "# %s at %" PRIu64 ": %s\n", damage->segment, damage->offset_bytes, damage->text);
+    print_harmless(out, "# %s at %" PRIu64 ": %s\n", damage->segment, damage->offset_bytes,
+                   damage->text);
 }
 
 int journal_dump(const char *dir, FILE *out, struct sheaf_error *error)

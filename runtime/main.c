@@ -9,6 +9,7 @@
 #include "launcher.h"
 #include "options.h"
 #include "output_command.h"
+#include "print_foreign.h"
 #include "rank.h"
 #include "report_command.h"
 #include "run_directory.h"
@@ -27,19 +28,13 @@
 
 enum { EXIT_USAGE = 2 };
 
-static int fail(const struct sheaf_error *error)
-{
-    fprintf(stderr, "sheaf: error: %s\n", error->text);
-    return sheaf_error_exit_status(error->code);
-}
-
 static int run_command(int argc, char **argv)
 {
     struct run_options options;
     struct continued_command continued = {0};
     struct sheaf_error error;
     if (options_parse(argc, argv, &options, &error) != 0)
-        return fail(&error);
+        return print_failure(&error);
     if (options.is_shared)
         run_place_share();
     if (!options.wants_help && continued_command_is_asked(&options)) {
@@ -49,7 +44,7 @@ static int run_command(int argc, char **argv)
             code = options_parse(continued.word_count, continued.words, &options, &error);
         if (code != 0) {
             continued_command_close(&continued);
-            return fail(&error);
+            return print_failure(&error);
         }
     }
     int status = 0;
@@ -66,7 +61,7 @@ static int run_command(int argc, char **argv)
         status = launcher_run(&options, &error);
     options_close(&options);
     continued_command_close(&continued);
-    return status < 0 ? fail(&error) : status;
+    return status < 0 ? print_failure(&error) : status;
 }
 
 struct journal_request {
@@ -86,7 +81,7 @@ static int look_at_journal(void *context, const char *run_dir, const char *stage
     free(dir);
     if (code >= 0 || stage == NULL)
         return code;
-    request->exit_status = fail(error); /* what another stage has stored may be whole */
+    request->exit_status = print_failure(error); /* what another stage has stored may be whole */
     return 0;
 }
 
@@ -118,7 +113,7 @@ static int journal_command(int argc, char **argv)
     struct sheaf_error error;
     int code = stage_list_visit(argv[argc - 1], has_stage ? argv[3] : NULL, look_at_journal,
                                 &request, &error);
-    return code < 0 ? fail(&error) : request.exit_status;
+    return code < 0 ? print_failure(&error) : request.exit_status;
 }
 
 static int version_command(int argc, char **argv)
@@ -158,9 +153,10 @@ static int unknown_command(const char *word)
     for (size_t i = 0; i < COMMANDS; i++)
         names[i] = commands[i].name;
     const char *nearest = suggest_nearest(word, names, COMMANDS);
-    fprintf(stderr, "sheaf: error: unknown command \"%.100s\"%s%s%s (`sheaf --help` lists them)\n",
-            word, nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
-            nearest != NULL ? "\"?" : "");
+    print_harmless(stderr,
+                   "sheaf: error: unknown command \"%.100s\"%s%s%s (`sheaf --help` lists them)\n",
+                   word, nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "\"?" : "");
     return EXIT_USAGE;
 }
 
@@ -207,7 +203,7 @@ static void print_commands(void)
 static int help_command(int argc, char **argv)
 {
     if (argc > 2) {
-        fprintf(stderr, "Usage: sheaf help [COMMAND]\n");
+        print_harmless(stderr, "Usage: sheaf help [COMMAND]\n");
         return EXIT_USAGE;
     }
     if (argc == 2 && strcmp(argv[1], "help") != 0 && strcmp(argv[1], "version") != 0) {

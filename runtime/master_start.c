@@ -4,6 +4,7 @@
 #include "../scheduler/memory.h"
 #include "clock.h"
 #include "graph_file.h"
+#include "print_foreign.h"
 #include "run_job.h"
 #include "run_open.h"
 #include "stored_results.h"
@@ -39,7 +40,7 @@ static int probe_stages(const struct stage_plan *plan, struct plugin_hooks *hook
 static void print_warning(void *context, const char *text)
 {
     (void)context;
-    fprintf(stderr, "sheaf: warning: %s\n", text);
+    print_harmless(stderr, "sheaf: warning: %s\n", text);
 }
 
 int master_job_load(const struct run_options *options, struct master_job *loaded,
@@ -72,7 +73,7 @@ int master_job_load(const struct run_options *options, struct master_job *loaded
     }
     struct sheaf_error unknown_end;
     if (walltime_find(options, &fresh.end_unix_ms, &unknown_end) < 0)
-        fprintf(stderr, "sheaf: warning: %s\n", unknown_end.text);
+        print_harmless(stderr, "sheaf: warning: %s\n", unknown_end.text);
     *loaded = fresh;
     return 0;
 }

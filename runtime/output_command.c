@@ -10,6 +10,7 @@
 #include "failed_output.h"
 #include "job_log.h"
 #include "journal.h"
+#include "print_foreign.h"
 #include "run_directory.h"
 #include "run_identity.h"
 #include "status.h"
@@ -139,8 +140,8 @@ static void print_failed(struct run_view *view, struct range range)
         if (record != NULL && is_wanted)
             print_record(view, record);
         else if (view->options->tasks.count > 0 && !view->options->is_failed)
-            fprintf(stderr, "sheaf: task %" PRIu64 " failed; --failed prints its last attempt\n",
-                    task);
+            print_harmless(
+                stderr, "sheaf: task %" PRIu64 " failed; --failed prints its last attempt\n", task);
         view->is_incomplete |= view->options->tasks.count > 0 && !is_wanted;
     }
 }
@@ -189,8 +190,8 @@ static int print_range(struct run_view *view, struct range range, struct sheaf_e
         view->next_task = told_end = range_end(part);
     }
     if (view->options->tasks.count > 0 && (!is_whole || told_end < range_end(range))) {
-        fprintf(stderr, "sheaf: some tasks of %" PRIu64 "-%" PRIu64 " are not done\n", range.first,
-                range_end(range) - 1);
+        print_harmless(stderr, "sheaf: some tasks of %" PRIu64 "-%" PRIu64 " are not done\n",
+                       range.first, range_end(range) - 1);
         view->is_incomplete = true;
     }
     return 0;
@@ -328,10 +329,10 @@ static int follow(struct run_view *view, const char *journal, struct sheaf_error
             break;
         await_news(view, clock_monotonic_ns() - start_ns);
     }
-    fprintf(stderr,
-            "sheaf: nothing goes on in %s any more, and task %" PRIu64
-            " is not done (`sheaf status %s` says more; the same `sheaf run` continues)\n",
-            view->options->dir, view->next_task, view->options->dir);
+    print_harmless(stderr,
+                   "sheaf: nothing goes on in %s any more, and task %" PRIu64
+                   " is not done (`sheaf status %s` says more; the same `sheaf run` continues)\n",
+                   view->options->dir, view->next_task, view->options->dir);
     view->is_incomplete = true;
     return 0;
 }
@@ -388,7 +389,7 @@ static int print_run(void *context, const char *dir, const char *stage, struct s
                                               : print_all(&view, journal, error);
     request->is_incomplete |= view.is_incomplete;
     if (code == SHEAF_ERROR_JOB && stage != NULL && request->options->stage == NULL) {
-        fprintf(stderr, "sheaf: the tasks of stage %s are no commands\n", stage);
+        print_harmless(stderr, "sheaf: the tasks of stage %s are no commands\n", stage);
         code = 0;
     }
     close_view(&view);
@@ -413,8 +414,7 @@ int output_command(int argc, char **argv)
     }
     if (code < 0) {
         fflush(stdout);
-        fprintf(stderr, "sheaf: error: %s\n", error.text);
-        return sheaf_error_exit_status(code);
+        return print_failure(&error);
     }
     return request.is_incomplete ? EXIT_INCOMPLETE : 0;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void print_foreign(FILE *out, const char *bytes, size_t size)
 {
@@ -16,13 +17,10 @@ void print_foreign(FILE *out, const char *bytes, size_t size)
         fwrite(character, 1, printable_character(bytes + at, size - at, character, &taken), out);
 }
 
-void print_harmless(FILE *out, const char *format, ...)
+void print_harmless_list(FILE *out, const char *format, va_list arguments)
 {
     char *text = NULL;
-    va_list arguments;
-    va_start(arguments, format);
     int length = vasprintf(&text, format, arguments);
-    va_end(arguments);
     if (length < 0)
         return;
     size_t size = (size_t)length;
@@ -37,6 +35,32 @@ void print_harmless(FILE *out, const char *format, ...)
     fwrite(shown, 1, shown_size, out);
     free(shown);
     free(text);
+}
+
+void print_harmless(FILE *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_harmless_list(out, format, arguments);
+    va_end(arguments);
+}
+
+void print_content(FILE *out, const void *bytes, size_t size)
+{
+    const char *at = bytes;
+    if (size == 0)
+        return;
+    if (isatty(fileno(out)) == 0) {
+        fwrite(bytes, 1, size, out);
+        return;
+    }
+    for (size_t line; size > 0; at += line, size -= line) {
+        const char *end = memchr(at, '\n', size);
+        line = end != NULL ? (size_t)(end - at) + 1 : size;
+        print_foreign(out, at, line - (end != NULL ? 1 : 0));
+        if (end != NULL)
+            putc('\n', out);
+    }
 }
 
 int print_failure(const struct sheaf_error *error)

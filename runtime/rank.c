@@ -5,6 +5,7 @@
 #include "idling.h"
 #include "master.h"
 #include "mpi_environment.h"
+#include "print_foreign.h"
 #include "publish.h"
 #include "rank_witness.h"
 #include "rank_worker.h"
@@ -58,7 +59,7 @@ static void tell_error(const struct run_options *options, const struct sheaf_err
     if (options->is_under_launcher)
         control_write_message(STDERR_FILENO, CONTROL_ERROR, "%s", error->text);
     else
-        fprintf(stderr, "sheaf: %s\n", error->text);
+        print_harmless(stderr, "sheaf: %s\n", error->text);
 }
 
 /* Another mpirun would meet the same error; unless the last one's master is still there, which does

@@ -1,4 +1,5 @@
 /* rank_worker.c - takes orders from the master, feeds slots, reports what came out. */
+#include "print_foreign.h"
 #include "rank_worker_private.h"
 
 #include "../scheduler/check.h"
@@ -373,7 +374,7 @@ static void keep_contact(struct rank_worker *worker, uint64_t now_ns)
     }
     uint64_t patience_ns = worker->lost_after_ns * MASTER_PATIENCE_FACTOR;
     if (now_ns - worker->master_heard_ns > patience_ns && !worker->is_over) {
-        fprintf(
+        print_harmless(
             stderr,
             "sheaf: rank %d has heard nothing from the master for %llu s and leaves; repeat the "
             "command to continue the job\n",

@@ -1,18 +1,21 @@
 /* report_command.c - `sheaf report`: what failed in a job, and why. */
 #include "report_command.h"
 
+#include "json_text.h"
+#include "print_foreign.h"
 #include "report.h"
 #include "stage_list.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { EXIT_USAGE = 2 };
 
 static int fail(const struct sheaf_error *error)
 {
-    fprintf(stderr, "sheaf: error: %s\n", error->text);
-    return error->code == SHEAF_ERROR_NOT_FOUND ? EXIT_USAGE : sheaf_error_exit_status(error->code);
+    int status = print_failure(error);
+    return error->code == SHEAF_ERROR_NOT_FOUND ? EXIT_USAGE : status;
 }
 
 static const char help[] = "Usage: sheaf report [--json] [--tasks] [--stage NAME] DIR\n\n"
@@ -106,8 +109,10 @@ static int print_json(struct report_request *request, struct sheaf_error *error)
         json_decref(request->reports);
     }
     stage_list_close(&list);
-    if (code == 0 && (json_dumpf(json, stdout, JSON_INDENT(1)) != 0 || putchar('\n') == EOF))
+    char *text = code == 0 ? json_text_format(json) : NULL;
+    if (code == 0 && (text == NULL || puts(text) == EOF))
         code = sheaf_error_set(error, SHEAF_ERROR_IO, "cannot write the report");
+    free(text);
     json_decref(json);
     return code;
 }

@@ -60,8 +60,8 @@ static void print_standing(const struct report *report, FILE *out)
     fputc('\n', out);
     fprintf(out, "state      %s", status_state_word(report->standing));
     if (report->is_held)
-        fprintf(out, " (process %" PRId64 " on %s)", report->holder.process_id,
-                report->holder.host[0] != '\0' ? report->holder.host : "an unknown host");
+        print_harmless(out, " (process %" PRId64 " on %s)", report->holder.process_id,
+                       report->holder.host[0] != '\0' ? report->holder.host : "an unknown host");
     if (failure != NULL) {
         char what[REPORT_TEXT_BYTES];
         char how[REPORT_TEXT_BYTES];
@@ -200,5 +200,5 @@ void report_print_text(const struct report *report, FILE *out)
     if (count > 0)
         fputs("\nwhat to do next:\n", out);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "  - %s\n", advice[i]);
+        print_harmless(out, "  - %s\n", advice[i]);
 }

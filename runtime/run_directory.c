@@ -5,6 +5,7 @@
 #include "atomic_file.h"
 #include "file_beside.h"
 #include "kept_results.h"
+#include "print_foreign.h"
 #include "run_identity.h"
 #include "run_place.h"
 #include "run_swap.h"
@@ -319,8 +320,8 @@ static int set_identity(const struct run_directory_options *options, bool is_kno
              !identity->is_made_again)
         return 0;
     if (is_known && identity->is_made_again && !options->is_fresh)
-        fprintf(stderr, "sheaf: %s/identity was damaged or gone: it is made again\n",
-                options->path);
+        print_harmless(stderr, "sheaf: %s/identity was damaged or gone: it is made again\n",
+                       options->path);
     memcpy(identity->job, options->identity, sizeof identity->job);
     memcpy(identity->commands, options->commands, sizeof identity->commands);
     snprintf(identity->job_name, sizeof identity->job_name, "%s", options->job_name);

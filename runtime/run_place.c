@@ -1,6 +1,8 @@
 /* run_place.c - opens run directories, and what lies in them, so that no other user has a say. */
 #include "run_place.h"
 
+#include "print_foreign.h"
+
 #include "../scheduler/memory.h"
 
 #include <errno.h>
@@ -398,10 +400,11 @@ static int check_directory(int descriptor, const char *dir, struct sheaf_error *
             perror("sheaf: a mode cannot be set back");
         return code;
     }
-    fprintf(stderr,
-            "sheaf: others could write in %s (mode %04o): no longer (%04o). --shared-dir lets "
-            "them\n",
-            dir, (unsigned)(status.st_mode & 07777), (unsigned)mode);
+    print_harmless(
+        stderr,
+        "sheaf: others could write in %s (mode %04o): no longer (%04o). --shared-dir lets "
+        "them\n",
+        dir, (unsigned)(status.st_mode & 07777), (unsigned)mode);
     return 0;
 }
 

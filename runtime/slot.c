@@ -2,6 +2,7 @@
 #include "slot.h"
 
 #include "../scheduler/check.h"
+#include "print_foreign.h"
 #include "process_memory.h"
 #include "shared_memory.h"
 #include "slot_failure.h"
@@ -469,11 +470,12 @@ static void tell_of_copies(struct slot *slot)
     if (task == 0 || slot->group->has_told_of_copies)
         return;
     slot->group->has_told_of_copies = true;
-    fprintf(stderr,
-            "sheaf: warning: task %" PRIu64 " forked and returned in the copy, too: the copy was "
-            "ended, the result of its parent counts. A forked copy must end by _exit; other tasks "
-            "of this worker that do the same are told in their logs\n",
-            task - 1);
+    print_harmless(
+        stderr,
+        "sheaf: warning: task %" PRIu64 " forked and returned in the copy, too: the copy was "
+        "ended, the result of its parent counts. A forked copy must end by _exit; other tasks "
+        "of this worker that do the same are told in their logs\n",
+        task - 1);
 }
 
 int slot_poll(struct slot *slot, uint64_t now_ns, struct slot_event *event)

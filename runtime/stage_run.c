@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "control.h"
 #include "output_digest.h"
+#include "print_foreign.h"
 #include "publish.h"
 #include "run_directory.h"
 #include "run_job.h"
@@ -62,7 +63,7 @@ tell(const struct stage_run *run, enum control_level level, const char *format, 
     if (run->options->is_under_launcher)
         control_write_message(STDERR_FILENO, level, "%s", text);
     else if (level != CONTROL_INFO || !run->options->is_quiet)
-        fprintf(stderr, "sheaf: %s\n", text);
+        print_harmless(stderr, "sheaf: %s\n", text);
 }
 
 /* ---- the beginning ---- */

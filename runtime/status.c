@@ -4,6 +4,7 @@
 #include "../scheduler/check.h"
 #include "atomic_file.h"
 #include "clock.h"
+#include "json_text.h"
 #include "run_directory.h"
 #include "run_place.h"
 
@@ -151,7 +152,7 @@ static json_t *status_to_json(const struct status *status)
 char *status_format_json(const struct status *status)
 {
     json_t *json = status_to_json(status);
-    char *text = json != NULL ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    char *text = json != NULL ? json_text_format(json) : NULL;
     json_decref(json);
     return text;
 }
@@ -172,7 +173,7 @@ static char *format_with_checksum(const struct status *status)
     char *text = NULL;
     if (json != NULL &&
         json_object_set_new(json, "checksum", json_integer((json_int_t)checksum_of(json))) == 0)
-        text = json_dumps(json, JSON_INDENT(1));
+        text = json_text_format(json);
     json_decref(json);
     return text;
 }
@@ -257,8 +258,8 @@ int status_read(const char *dir, struct status *status, struct sheaf_error *erro
     if (json == NULL || !is_intact(json) || !status_from_json(json, &read))
         code =
             sheaf_error_set(error, SHEAF_ERROR_DAMAGED,
-                            "%s cannot be understood (%s); the command of the run, repeated, "
-                            "writes it anew",
+                            "%s cannot be understood (%s): it is damaged, or of another version of "
+                            "sheaf; the next run there writes it anew",
                             path, json == NULL ? json_error.text : "a field is missing or damaged");
     else
         *status = read;

@@ -11,6 +11,7 @@
 #include "run_identity.h"
 #include "stage_list.h"
 #include "status.h"
+#include "status_journal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -21,12 +22,6 @@
 /* A master writes once a second: after so long something holds it up. */
 enum { SILENT_S = 30 };
 
-static int fail(const struct sheaf_error *error)
-{
-    fprintf(stderr, "sheaf: error: %s\n", error->text);
-    return sheaf_error_exit_status(error->code);
-}
-
 /* Between two masters the launcher is there. */
 static bool is_abandoned(const char *dir)
 {
@@ -34,10 +29,21 @@ static bool is_abandoned(const char *dir)
     return run_directory_find_holder(dir, &holder, NULL) == 0 && !run_directory_is_alive(dir);
 }
 
-/* What the run wrote last, or, when nobody works on it, what that means now. */
+/* What the run wrote last, or, when nobody works on it, what that means now. When that cannot be
+ * read: what the journal says, and that is told. */
 static int read_status(const char *dir, struct status *status, struct sheaf_error *error)
 {
+    struct sheaf_error lost;
     int code = status_read(dir, status, error);
+    if (code != 0 && status_from_journal(dir, status, &lost) == 0) {
+        print_harmless(stderr,
+                       "sheaf: %s/status.json is %s: these figures are the journal's, which knows "
+                       "neither times nor workers; the next run writes the file again\n",
+                       dir,
+                       code == SHEAF_ERROR_NOT_FOUND ? "gone"
+                                                     : "damaged, or of another version of sheaf");
+        code = 0;
+    }
     if (code == 0 && is_abandoned(dir))
         status_abandon(status);
     return code;
@@ -119,7 +125,8 @@ static void print_figures(const struct status *status)
     }
     char duration[PROGRESS_DURATION_BYTES];
     progress_format_duration(status->elapsed_ms, duration);
-    print_line("time", "%s in run %" PRIu64, duration, status->incarnation);
+    if (status->written_unix_s > 0)
+        print_line("time", "%s in run %" PRIu64, duration, status->incarnation);
     if (!status->has_ended && status->remaining_ms > 0) {
         progress_format_duration(status->remaining_ms, duration);
         print_line("left", "about %s", duration);
@@ -153,11 +160,13 @@ static void print_holder(const char *dir, const struct status *status)
     if (is_held > 0)
         print_line("master", "process %" PRId64 " on %s", holder.process_id,
                    holder.host[0] != '\0' ? holder.host : "an unknown host");
-    if (is_held > 0 && age_s > SILENT_S)
+    if (is_held > 0 && age_s > SILENT_S && status->written_unix_s > 0)
         print_line("note", "the figures are %s old: the master is held up, perhaps by its disk",
                    age);
     else if (status->state == STATUS_INTERRUPTED && !status->has_ended)
-        print_line("note", "nobody works on it: its master is gone since about %s", age);
+        print_line("note", "nobody works on it%s%s",
+                   status->written_unix_s > 0 ? ": its master is gone since about " : "",
+                   status->written_unix_s > 0 ? age : "");
     bool is_unfinished =
         status->has_ended && (status->exit_status == 3 || status->exit_status == 4);
     if (is_held == 0 && (status->state == STATUS_INTERRUPTED || is_unfinished))
@@ -271,5 +280,5 @@ int status_command(int argc, char **argv)
     if (code == 0)
         code = stage != NULL ? stage_list_visit(dir, stage, print, &is_json, &error)
                              : print(&is_json, dir, NULL, &error);
-    return code < 0 ? fail(&error) : 0;
+    return code < 0 ? print_failure(&error) : 0;
 }

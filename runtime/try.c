@@ -5,9 +5,11 @@
 #include "../jobs/plugin.h"
 #include "../jobs/split.h"
 #include "../scheduler/memory.h"
+#include "../scheduler/printable.h"
 #include "clock.h"
 #include "command_plugin.h"
 #include "context.h"
+#include "print_foreign.h"
 #include "report.h"
 #include "run_job.h"
 #include "stored_input.h"
@@ -59,7 +61,7 @@ struct trial {
 
 static int complain(const struct sheaf_error *error)
 {
-    fprintf(stderr, "sheaf try: %s\n", error->text);
+    print_harmless(stderr, "sheaf try: %s\n", error->text);
     return EXIT_USAGE;
 }
 
@@ -94,7 +96,8 @@ static int parse(int argc, char **argv, struct try_options *options)
     struct sheaf_error error;
     take_task(argc, argv, options);
     if (options_parse(options->argument_count, options->arguments, &options->run, &error) != 0) {
-        fprintf(stderr, "sheaf try: %s\n%s", error.text, usage);
+        complain(&error);
+        fputs(usage, stderr);
         return EXIT_USAGE;
     }
     if (options->run.wants_help) {
@@ -139,7 +142,7 @@ static void close_options(struct try_options *options)
 static void warn(void *context, const char *text)
 {
     (void)context;
-    fprintf(stderr, "sheaf try: warning: %s\n", text);
+    print_harmless(stderr, "sheaf try: warning: %s\n", text);
 }
 
 /* Reads the job as `sheaf run` does. One without a number of tasks has just as many as are needed.
@@ -177,9 +180,9 @@ static void tell_end(void *context, const struct command_record *record,
     const char *text = "";
     trial->has_ended = true;
     trial->has_told = failure != NULL;
-    fwrite(record->out, 1, record->out_bytes, stdout);
+    print_content(stdout, record->out, record->out_bytes);
     fflush(stdout);
-    fwrite(record->err, 1, record->err_bytes, stderr);
+    print_content(stderr, record->err, record->err_bytes);
     if (failure != NULL) {
         bool is_last_line = failure->cause == CAUSE_EXIT || failure->cause == CAUSE_SIGNAL;
         report_describe_cause(failure->cause, failure->detail, end, sizeof end);
@@ -187,10 +190,10 @@ static void tell_end(void *context, const struct command_record *record,
     }
     if (trial->is_quiet && failure == NULL)
         return;
-    fprintf(stderr, "sheaf try: task %" PRIu64 " is: %.*s\n", record->task,
-            (int)record->command_bytes, record->command);
-    fprintf(stderr, "sheaf try: task %" PRIu64 " %s after %.3f s%s%s\n", record->task, end,
-            (double)record->duration_us / 1e6, text[0] != '\0' ? ": " : "", text);
+    print_harmless(stderr, "sheaf try: task %" PRIu64 " is: %.*s\n", record->task,
+                   (int)record->command_bytes, record->command);
+    print_harmless(stderr, "sheaf try: task %" PRIu64 " %s after %.3f s%s%s\n", record->task, end,
+                   (double)record->duration_us / 1e6, text[0] != '\0' ? ": " : "", text);
 }
 
 static int load(struct trial *trial, struct sheaf_error *error)
@@ -251,7 +254,8 @@ static bool call_hook(struct trial *trial, const char *hook, int (*call)(void *)
     if (context_end(context, result, status))
         return true;
     if (!trial->has_told)
-        fprintf(stderr, "sheaf try: %s failed: %s\n", hook, context_take_text(context, status));
+        print_harmless(stderr, "sheaf try: %s failed: %s\n", hook,
+                       context_take_text(context, status));
     return false;
 }
 
@@ -284,7 +288,8 @@ static void look_through(void *owner, const struct byte_writer *batch)
 static bool find_in_plugin_split(struct trial *trial)
 {
     if (trial->table->split == NULL) {
-        fprintf(stderr, "sheaf try: the job says `split: plugin`, but the plug-in has no split\n");
+        print_harmless(stderr,
+                       "sheaf try: the job says `split: plugin`, but the plug-in has no split\n");
         return false;
     }
     trial->context.take_tasks = look_through;
@@ -367,41 +372,23 @@ static int run(struct trial *trial)
         return EXIT_FAILED;
     if (trial->is_found)
         return run_found_task(trial);
-    fprintf(stderr,
-            "sheaf try: there is no task %" PRIu64 ": the job has %" PRIu64 " tasks, from 0\n",
-            trial->task.index, trial->context.task_count);
+    print_harmless(
+        stderr, "sheaf try: there is no task %" PRIu64 ": the job has %" PRIu64 " tasks, from 0\n",
+        trial->task.index, trial->context.task_count);
     return EXIT_USAGE;
 }
 
 /* ---- the result ---- */
 
-/* Length of the UTF-8 character at `text` that a terminal can show; 0: none. */
-static size_t printable_length(const unsigned char *text, size_t size)
+/* Without control characters but those that a text has. */
+static bool is_text(const char *data, size_t size)
 {
-    static const struct {
-        unsigned char mask, lead;
-    } forms[] = {{0xe0, 0xc0}, {0xf0, 0xe0}, {0xf8, 0xf0}};
-    if (text[0] < 0x80)
-        return (text[0] >= ' ' && text[0] != 0x7f) || strchr("\n\t\r", text[0]) != NULL ? 1 : 0;
-    for (size_t form = 0; form < sizeof forms / sizeof forms[0]; form++) {
-        size_t length = form + 2;
-        if ((text[0] & forms[form].mask) != forms[form].lead || length > size)
-            continue;
-        for (size_t i = 1; i < length; i++)
-            if ((text[i] & 0xc0) != 0x80)
-                return 0;
-        return length;
-    }
-    return 0;
-}
-
-static bool is_text(const unsigned char *data, size_t size)
-{
-    for (size_t i = 0; i < size;) {
-        size_t length = data[i] != '\0' ? printable_length(data + i, size - i) : 0;
-        if (length == 0)
+    char shown[PRINTABLE_BYTES];
+    for (size_t i = 0, taken; i < size; i += taken) {
+        size_t length = printable_character(data + i, size - i, shown, &taken);
+        bool is_itself = length == taken && memcmp(shown, data + i, taken) == 0;
+        if (!is_itself && (data[i] == '\0' || strchr("\n\t\r", data[i]) == NULL))
             return false;
-        i += length;
     }
     return true;
 }
@@ -425,9 +412,9 @@ static int print_result(const struct trial *trial)
         return ferror(stdout) ? EXIT_FAILED : EXIT_OK;
     const struct merge_item *result = &trial->result;
     fflush(stdout); /* what the plug-in has printed comes first */
-    fprintf(stderr, "task %" PRIu64 ": %zu bytes in %.3f ms\n", trial->task.index, result->size,
-            (double)trial->elapsed_ns / 1e6);
-    if (result->size > 0 && is_text(result->data, result->size)) {
+    print_harmless(stderr, "task %" PRIu64 ": %zu bytes in %.3f ms\n", trial->task.index,
+                   result->size, (double)trial->elapsed_ns / 1e6);
+    if (result->size > 0 && is_text((const char *)result->data, result->size)) {
         fwrite(result->data, 1, result->size, stdout);
         if (result->data[result->size - 1] != '\n')
             putchar('\n');
@@ -436,7 +423,7 @@ static int print_result(const struct trial *trial)
     }
     if (fflush(stdout) == 0 && !ferror(stdout))
         return EXIT_OK;
-    fprintf(stderr, "sheaf try: cannot write the result: %s\n", strerror(errno));
+    print_harmless(stderr, "sheaf try: cannot write the result: %s\n", strerror(errno));
     return EXIT_FAILED;
 }
 
