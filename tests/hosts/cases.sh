@@ -5,8 +5,8 @@
 # `run_cases NAME...` with the names of functions here; CASES in the environment takes their place.
 . "$abs_top_srcdir/tests/hosts/lib.sh"
 
-[ -n "${workers[*]:-}" ] || workers=(a b c)
-first_host=a # where the master is
+[ -n "${workers[*]:-}" ] || [ -n "${workers:-}" ] || workers=(a b c)
+first_host=${workers[0]} # where the master is
 switch_start head "${workers[@]}" || { echo "not ok - the network cannot be made"; exit 1; }
 
 # For mpirun and all that it starts, whatever its version.
