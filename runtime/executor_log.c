@@ -2,6 +2,7 @@
 #include "executor_log.h"
 
 #include "../scheduler/memory.h"
+#include "both_ends.h"
 #include "run_place.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096, HOST_BYTES = 256, LOG_MODE = 0600 };
-static const char left_out[] = "\n[...]\n";
 
 enum { STAT_BLOCK_BYTES = 512, KEPT_BYTES = EXECUTOR_LOG_BYTES_MAX / 2, HOLE_UNIT_BYTES = 1 << 20 };
 
@@ -120,36 +120,6 @@ char *executor_log_path(const char *run_dir, long spawner, int64_t slot)
     return name_log(path, run_dir, spawner, slot) ? memory_copy(path, strlen(path) + 1) : NULL;
 }
 
-static bool is_newline(char byte)
-{
-    return byte == '\n' || byte == '\0';
-}
-
-/* How many bytes at the front hold the first `lines` lines. */
-static size_t first_lines(const char *text, size_t size, int lines)
-{
-    size_t end = 0;
-    while (end < size && lines > 0)
-        lines -= text[end++] == '\n';
-    return end;
-}
-
-/* Where the last `lines` lines begin. */
-static size_t last_lines_at(const char *text, size_t size, int lines)
-{
-    size_t first = size;
-    while (first > 0 && (text[first - 1] != '\n' || --lines > 0))
-        first--;
-    return first;
-}
-
-static size_t trim(const char *text, size_t size)
-{
-    while (size > 0 && is_newline(text[size - 1]))
-        size--;
-    return size;
-}
-
 /* A part of the log, at most `room` bytes of it; returns how many. */
 static size_t read_part(int log, uint64_t first, uint64_t end, char *text, size_t room)
 {
@@ -162,17 +132,17 @@ static size_t read_part(int log, uint64_t first, uint64_t end, char *text, size_
  * tells, the end what came of it. */
 static size_t read_both_ends(int log, struct executor_log_span span, char *text, size_t room)
 {
-    size_t half = (room - strlen(left_out)) / 2;
+    size_t half = (room - strlen(BOTH_ENDS_GAP)) / 2;
     size_t size = read_part(log, span.first_bytes, span.end_bytes, text, half);
-    size = trim(text, first_lines(text, size, EXECUTOR_LOG_LINES_MAX / 2));
-    memcpy(text + size, left_out, strlen(left_out));
-    size += strlen(left_out);
+    size = both_ends_trim(text, both_ends_first(text, size, BOTH_ENDS_LINES_MAX / 2));
+    memcpy(text + size, BOTH_ENDS_GAP, strlen(BOTH_ENDS_GAP));
+    size += strlen(BOTH_ENDS_GAP);
     uint64_t first = span.end_bytes - span.first_bytes > half ? span.end_bytes - half : 0;
-    if (first < span.first_bytes + size - strlen(left_out))
-        first = span.first_bytes + size - strlen(left_out);
+    if (first < span.first_bytes + size - strlen(BOTH_ENDS_GAP))
+        first = span.first_bytes + size - strlen(BOTH_ENDS_GAP);
     char *tail = text + size;
-    size_t tail_size = trim(tail, read_part(log, first, span.end_bytes, tail, half));
-    size_t start = last_lines_at(tail, tail_size, EXECUTOR_LOG_LINES_MAX / 2);
+    size_t tail_size = both_ends_trim(tail, read_part(log, first, span.end_bytes, tail, half));
+    size_t start = both_ends_last(tail, tail_size, BOTH_ENDS_LINES_MAX / 2);
     const char *cut = start == 0 ? memchr(tail, '\n', tail_size) : NULL;
     if (cut != NULL) /* the first of them is not whole */
         start = (size_t)(cut - tail) + 1;
@@ -184,8 +154,8 @@ static size_t read_span(int log, struct executor_log_span span, char *text, size
 {
     size_t size = read_part(log, span.first_bytes, span.end_bytes, text, room);
     bool is_all = span.end_bytes - span.first_bytes <= room;
-    size = trim(text, size);
-    if (is_all && first_lines(text, size, EXECUTOR_LOG_LINES_MAX) == size)
+    size = both_ends_trim(text, size);
+    if (is_all && both_ends_first(text, size, BOTH_ENDS_LINES_MAX) == size)
         return size;
     return read_both_ends(log, span, text, room);
 }

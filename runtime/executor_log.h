@@ -24,11 +24,8 @@ struct executor_log_span {
     uint64_t end_bytes;
 };
 
-enum { EXECUTOR_LOG_LINES_MAX = 10 };
-
-/* Reads a stretch of the log `path`: behind a line with its name, all lines of it, or, where they
- * are more than EXECUTOR_LOG_LINES_MAX or do not fit, the first and the last ones, with "[...]"
- * between them. Returns the size; 0 when there are none or they cannot be read. The text is not
+/* Reads a stretch of the log `path`: behind a line with its name, what both_ends.h takes of it.
+ * Returns the size; 0 when there are none or they cannot be read. The text is not
  * NUL-terminated and ends without a newline. */
 size_t executor_log_read(const char *path, struct executor_log_span span, char *text,
                          size_t text_size);

@@ -7,6 +7,7 @@
 #include "../scheduler/state.h"
 #include "../scheduler/scheduler.h"
 #include "clock.h"
+#include "command_line.h"
 #include "failed_output.h"
 #include "job_log.h"
 #include "journal.h"
@@ -35,7 +36,8 @@ static const char usage[] =
     "  --stage NAME   only this stage of a job in stages\n"
     "  --shared-dir   believe a directory in which other users may write\n"
     "  --stderr       what they wrote to standard error\n"
-    "  --failed       the last attempts of tasks that failed for good, instead of the others\n"
+    "  --failed       the last attempts of tasks that failed for good, instead of the others;\n"
+    "                 behind a line ==> task I <== each, where they are several\n"
     "  --follow       goes on until the job ends, in the order of the tasks\n"
     "  --joblog       a line for each task, as GNU parallel's --joblog\n";
 
@@ -52,6 +54,7 @@ struct output_options {
 struct output_request {
     const struct output_options *options;
     bool is_incomplete;
+    bool has_separated; /* a header was printed: another has a line before it */
 };
 
 /* All that is read of a run. */
@@ -63,6 +66,10 @@ struct run_view {
     struct failed_outputs *failed;
     struct byte_writer bytes; /* of one partial */
     uint64_t next_task;       /* of the range being printed: before it all is printed */
+    const char *stage;        /* one of several that are printed; NULL: there is one */
+    bool separates;           /* a header stands before what a task wrote */
+    bool has_separated;       /* at least once */
+    bool is_within_line;      /* what was printed last did not end with a line feed */
     bool is_damaged;          /* the journal, as far as it was read */
     bool is_incomplete;       /* a task that was asked for has nothing to print */
 };
@@ -131,12 +138,44 @@ static void print_record(const struct run_view *view, const struct command_recor
         fwrite(record->out, 1, record->out_bytes, stdout);
 }
 
+/* As head(1) and tail(1) do for several files. */
+static void print_header(struct run_view *view, const struct command_record *record)
+{
+    if (view->has_separated)
+        fputs(view->is_within_line ? "\n\n" : "\n", stdout);
+    if (view->stage != NULL)
+        printf("==> stage %s, task %" PRIu64 " <==\n", view->stage, record->task);
+    else
+        printf("==> task %" PRIu64 " <==\n", record->task);
+    const unsigned char *bytes = view->options->is_stderr ? record->err : record->out;
+    size_t size = view->options->is_stderr ? record->err_bytes : record->out_bytes;
+    view->is_within_line = size > 0 && bytes[size - 1] != '\n';
+    view->has_separated = true;
+}
+
+/* Whether there is more than one task in it that failed, and is asked for. */
+static bool has_several_failed(const struct run_view *view)
+{
+    const struct task_list *list = &view->options->tasks;
+    uint64_t count = 0;
+    struct range failed = {0, 0};
+    while (range_set_find_from(state_failed(view->state), range_end(failed), &failed)) {
+        if (list->count == 0)
+            count += failed.count;
+        for (size_t i = 0; i < list->count; i++)
+            count += range_overlap(list->ranges[i], failed).count;
+    }
+    return count > 1;
+}
+
 /* The part of `range` that failed for good. */
 static void print_failed(struct run_view *view, struct range range)
 {
     bool is_wanted = view->options->is_failed || view->options->is_log;
     for (uint64_t task = range.first; task < range_end(range); task++) {
         const struct command_record *record = failed_outputs_find(view->failed, task);
+        if (record != NULL && is_wanted && view->separates)
+            print_header(view, record);
         if (record != NULL && is_wanted)
             print_record(view, record);
         else if (view->options->tasks.count > 0 && !view->options->is_failed)
@@ -329,10 +368,12 @@ static int follow(struct run_view *view, const char *journal, struct sheaf_error
             break;
         await_news(view, clock_monotonic_ns() - start_ns);
     }
+    char *line = command_line_to_continue_run(view->options->dir);
     print_harmless(stderr,
                    "sheaf: nothing goes on in %s any more, and task %" PRIu64
-                   " is not done (`sheaf status %s` says more; the same `sheaf run` continues)\n",
-                   view->options->dir, view->next_task, view->options->dir);
+                   " is not done (`sheaf status %s` says more; `%s` continues)\n",
+                   view->options->dir, view->next_task, view->options->dir, line);
+    free(line);
     view->is_incomplete = true;
     return 0;
 }
@@ -349,6 +390,8 @@ static int print_all(struct run_view *view, const char *journal, struct sheaf_er
                                "folder logs has what others wrote to standard error");
     if (view->options->is_log)
         job_log_begin(stdout);
+    view->separates = view->options->is_failed && !view->options->is_log &&
+                      (view->stage != NULL || has_several_failed(view));
     if (tasks->count == 0)
         return print_range_of_run(view, journal, (struct range){0, task_count}, error);
     int code = 0;
@@ -367,7 +410,13 @@ static int print_all(struct run_view *view, const char *journal, struct sheaf_er
 static int print_run(void *context, const char *dir, const char *stage, struct sheaf_error *error)
 {
     struct output_request *request = context;
-    struct run_view view = {.options = request->options, .dir = dir};
+    struct run_view view = {.options = request->options,
+                            .dir = dir,
+                            .stage = request->options->stage == NULL ? stage : NULL,
+                            .has_separated = request->has_separated,
+                            .separates = request->options->is_failed &&
+                                         request->options->is_following &&
+                                         !request->options->is_log};
     struct run_identity identity;
     int code = run_identity_read(dir, &identity, error);
     if (code == SHEAF_ERROR_NOT_FOUND)
@@ -388,6 +437,7 @@ static int print_run(void *context, const char *dir, const char *stage, struct s
         code = request->options->is_following ? follow(&view, journal, error)
                                               : print_all(&view, journal, error);
     request->is_incomplete |= view.is_incomplete;
+    request->has_separated |= view.has_separated;
     if (code == SHEAF_ERROR_JOB && stage != NULL && request->options->stage == NULL) {
         print_harmless(stderr, "sheaf: the tasks of stage %s are no commands\n", stage);
         code = 0;

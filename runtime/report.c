@@ -103,12 +103,14 @@ int report_read(const char *dir, struct report *report, struct sheaf_error *erro
         task_counts_abandon(&fresh.tasks);
     sort_groups(&fresh);
     gather_failed(&fresh);
+    report_gather_excerpts(&fresh);
     *report = fresh;
     return 0;
 }
 
 void report_close(struct report *report)
 {
+    report_close_excerpts(report);
     state_destroy(report->state);
     range_set_close(&report->failed);
     free(report->groups);

@@ -10,6 +10,13 @@
 
 #include <stdio.h>
 
+/* All zero: nothing. */
+struct report_excerpt {
+    char *text;  /* owned; lines */
+    size_t size; /* without a newline at the end */
+    char *place; /* owned; whose words they are, and where all of them are */
+};
+
 struct report {
     const char *dir; /* borrowed */
     struct run_identity identity;
@@ -18,6 +25,8 @@ struct report {
     struct task_counts tasks;
     const struct failure_group **groups; /* owned; the largest first */
     size_t group_count;
+    struct report_excerpt *excerpts; /* owned; of each group: where its log has nothing */
+    struct report_excerpt prepare;   /* when that is why the job failed */
     struct range_set failed; /* the tasks that failed for good, without those that were not run */
     uint64_t damage_count;   /* places of the journal that could not be read */
     bool is_stage;           /* the job is one of others; the caller's to set */
@@ -28,6 +37,10 @@ struct report {
 /* NOT_FOUND when `dir` is no run directory. On success the caller closes the report. */
 int report_read(const char *dir, struct report *report, struct sheaf_error *error);
 void report_close(struct report *report);
+
+/* Of a report that is read but for them. */
+void report_gather_excerpts(struct report *report);
+void report_close_excerpts(struct report *report);
 
 enum { REPORT_TEXT_BYTES = 512, REPORT_RANGES_MAX = 20, REPORT_ADVICE_MAX = 8 };
 

@@ -56,7 +56,7 @@ static json_t *example_of(const struct failure_group *group, const struct failur
     return json;
 }
 
-static json_t *group_of(const struct failure_group *group)
+static json_t *group_of(const struct failure_group *group, const struct report_excerpt *excerpt)
 {
     char how[REPORT_TEXT_BYTES];
     report_describe_cause(group->cause, group->detail, how, sizeof how);
@@ -74,7 +74,10 @@ static json_t *group_of(const struct failure_group *group)
     for (uint32_t i = 0; i < group->example_count; i++)
         json_array_append_new(examples, example_of(group, &group->examples[i]));
     json_object_set_new(json, "examples", examples);
-    json_object_set_new(json, "log", text_of(group->log, group->log_size));
+    bool has_log = group->log_size > 0;
+    json_object_set_new(json, "log",
+                        has_log ? text_of(group->log, group->log_size)
+                                : text_of(excerpt->text, excerpt->size));
     return json;
 }
 
@@ -118,8 +121,11 @@ json_t *report_to_json(const struct report *report)
     json_object_set_new(json, "damaged_places", number_of(report->damage_count));
     json_t *groups = json_array();
     for (size_t i = 0; i < report->group_count; i++)
-        json_array_append_new(groups, group_of(report->groups[i]));
+        json_array_append_new(groups, group_of(report->groups[i], &report->excerpts[i]));
     json_object_set_new(json, "groups", groups);
+    if (report->prepare.size > 0)
+        json_object_set_new(json, "prepare_log",
+                            text_of(report->prepare.text, report->prepare.size));
     json_t *next = json_array();
     size_t count = report_advise(report, advice);
     for (size_t i = 0; i < count; i++)

@@ -165,13 +165,8 @@ static void print_examples(const struct failure_group *group, FILE *out)
     }
 }
 
-static void print_log(const struct failure_group *group, FILE *out)
+static void print_lines(const char *line, size_t left, FILE *out)
 {
-    const char *line = group->log;
-    size_t left = group->log_size;
-    if (left == 0)
-        return;
-    fputs("    what the executor wrote, at the first of them that wrote any:\n", out);
     while (left > 0) {
         const char *end = memchr(line, '\n', left);
         size_t size = end != NULL ? (size_t)(end - line) : left;
@@ -184,15 +179,35 @@ static void print_log(const struct failure_group *group, FILE *out)
     }
 }
 
+static void print_excerpt(const struct report_excerpt *excerpt, FILE *out)
+{
+    if (excerpt->size == 0)
+        return;
+    print_harmless(out, "    %s:\n", excerpt->place != NULL ? excerpt->place : "what it wrote");
+    print_lines(excerpt->text, excerpt->size, out);
+}
+
+static void print_log(const struct failure_group *group, FILE *out)
+{
+    if (group->log_size == 0)
+        return;
+    fputs("    what the executor wrote, at the first of them that wrote any:\n", out);
+    print_lines(group->log, group->log_size, out);
+}
+
 void report_print_text(const struct report *report, FILE *out)
 {
     char advice[REPORT_ADVICE_MAX][REPORT_TEXT_BYTES];
     print_standing(report, out);
+    if (report->prepare.size > 0)
+        fputc('\n', out);
+    print_excerpt(&report->prepare, out);
     for (size_t i = 0; i < report->group_count; i++) {
         fputc('\n', out);
         print_heading(report->groups[i], out);
         print_examples(report->groups[i], out);
         print_log(report->groups[i], out);
+        print_excerpt(&report->excerpts[i], out);
     }
     if (report->group_count == 0)
         fputs("\nnothing has failed\n", out);

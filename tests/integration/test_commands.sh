@@ -313,6 +313,33 @@ first_output_is_there()
     [ "$("$sheaf" output --task 0 "$1" 2>/dev/null)" = first ]
 }
 
+# As head(1) does for several files; one by itself is printed as it is.
+failed_tasks_stand_behind_a_line_each()
+{
+    printf '%s\n' 'echo 0' 'printf one; echo why >&2; false' false 'echo 3; exit 3' >tasks.txt
+    run --attempts 1 tasks.txt
+    [ $? = 1 ] || fail "exit status of the run" || return 1
+    "$sheaf" output --failed "$dir" >printed 2>said &&
+        printed_is '==> task 1 <==\none\n\n==> task 2 <==\n\n==> task 3 <==\n3\n' &&
+        "$sheaf" output --failed --task 1,3 "$dir" >printed 2>said &&
+        printed_is '==> task 1 <==\none\n\n==> task 3 <==\n3\n' &&
+        "$sheaf" output --failed --task 0-1 "$dir" >printed 2>said && printed_is 'one' &&
+        "$sheaf" output --failed --joblog "$dir" >printed 2>said && ! grep '==>' printed &&
+        "$sheaf" output "$dir" >printed 2>said && printed_is '0\n' || return 1
+    cat >stages.yaml <<'END'
+limits: {attempts: 1}
+stages:
+  - {name: a, command: 'echo a >&2; false', split: {range: 1}}
+  - {name: b, command: 'echo b >&2; false', split: {range: 1}}
+END
+    run stages.yaml
+    [ $? = 1 ] || fail "exit status of the stages" || return 1
+    "$sheaf" output --failed --stderr "$dir" >printed 2>said &&
+        printed_is '==> stage a, task 0 <==\na\n\n==> stage b, task 0 <==\nb\n' ||
+        printed_is '==> stage a, task 0 <==\na\n' || return 1
+    "$sheaf" output --failed --stderr --stage a "$dir" >printed 2>said && printed_is 'a\n'
+}
+
 output_is_printed_while_the_run_goes_on()
 {
     printf 'echo first\nuntil test -e go_on; do sleep 0.1; done; echo last\n' >tasks.txt
@@ -453,6 +480,7 @@ for name in \
     killed_executors_leave_no_command \
     output_has_a_limit_that_is_told \
     output_is_printed_by_task \
+    failed_tasks_stand_behind_a_line_each \
     output_is_printed_while_the_run_goes_on \
     output_is_followed_in_order_to_the_end \
     follower_notices_a_dead_run \

@@ -157,7 +157,8 @@ all_failed_tasks_can_be_listed()
 output_of_what_failed_is_printed()
 {
     says ends.said '.sheaf output --failed --stderr [^ ]*ends. what they wrote' &&
-        [ "$("$sheaf" output --failed --stderr ends | tr '\n' :)" = why:----: ]
+        [ "$("$sheaf" output --failed --stderr ends | grep -v '^==>\|^$' | tr '\n' :)" = \
+            why:----: ]
 }
 
 log_of_an_executor_keeps_its_first_and_last_lines()

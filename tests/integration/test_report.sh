@@ -46,6 +46,33 @@ last_lines_of_the_executor_are_shown()
         grep -q '"log": "logs/executor-.*:.nsaid on standard error"' print.json
 }
 
+# The beginning has the cause of a traceback, a panic or what a sanitizer tells.
+both_ends_of_what_a_command_wrote_are_shown()
+{
+    printf '%s\n' 'echo cause >&2; seq -f "line %g" 40 >&2; exit 3' 'echo short >&2; exit 4' >list
+    timeout 120 "$sheaf" run -q --attempts 1 list --dir both >out 2>said
+    "$sheaf" report both | tee both.report
+    says both '^    what task 0 wrote to standard error; all of it: .sheaf output --failed' &&
+        diff <(grep '^      | ' both.report) <(printf '      | %s\n' cause 'line 1' 'line 2' \
+            'line 3' 'line 4' '[...]' 'line 36' 'line 37' 'line 38' 'line 39' 'line 40') ||
+        return 1
+    "$sheaf" report --json both >both.json
+    grep -qF '"log": "cause\nline 1\n' both.json && grep -qF '"log": ""' both.json
+}
+
+log_of_a_failed_prepare_is_shown()
+{
+    status=0
+    timeout 120 "$sheaf" run "$TEST_PLUGINS/trouble.so" --tasks 3 --workers 1 --attempts 1 \
+        --param where=prepare --param how='print and fail' --dir prepared >out 2>said || status=$?
+    [ $status = 1 ] || { cat said && fail "exit status $status, not 1" && return 1; }
+    "$sheaf" report prepared | tee prepared.report
+    says prepared '^    what prepare wrote' &&
+        says prepared '^      \| logs/spawner-.*.log, from byte 0:$' &&
+        says prepared '^      \| said on standard error$' || return 1
+    "$sheaf" report --json prepared | grep -q '"prepare_log": "logs/spawner-.*said on standard'
+}
+
 counts_outlive_a_restart()
 {
     cp print.report before
@@ -103,6 +130,8 @@ wrong_directory_is_refused()
 check failures_are_grouped_by_cause_and_host failures_are_grouped_by_cause_and_host
 check crash_is_told_with_its_signal crash_is_told_with_its_signal
 check last_lines_of_the_executor_are_shown last_lines_of_the_executor_are_shown
+check both_ends_of_what_a_command_wrote_are_shown both_ends_of_what_a_command_wrote_are_shown
+check log_of_a_failed_prepare_is_shown log_of_a_failed_prepare_is_shown
 check counts_outlive_a_restart counts_outlive_a_restart
 check clean_run_has_nothing_to_tell clean_run_has_nothing_to_tell
 check lost_worker_is_counted_and_costs_no_attempt lost_worker_is_counted_and_costs_no_attempt
