@@ -41,6 +41,12 @@ bool command_shell_is_known(const char *shell)
     return false;
 }
 
+bool command_shell_is_posix_like(const char *shell)
+{
+    return is_of_kind(shell, "bash") || is_of_kind(shell, "rbash") || is_of_kind(shell, "dash") ||
+           is_of_kind(shell, "ash");
+}
+
 static bool is_there(const char *shell)
 {
     if (strchr(shell, '/') != NULL)

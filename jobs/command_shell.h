@@ -15,6 +15,8 @@
 const char *command_shell_default(void);
 /* Of the program, without its directory. Borrows from `shell`. */
 const char *command_shell_name(const char *shell);
+/* Whether it evaluates no arguments of its own commands, such as exit, as bash and dash do not. */
+bool command_shell_is_posix_like(const char *shell);
 /* Whether a path or name is that of a shell in which values are quoted right: sh, bash, dash, zsh,
  * ksh and the like, with a version behind it or not. */
 bool command_shell_is_known(const char *shell);

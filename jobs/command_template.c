@@ -7,6 +7,7 @@
 #include "../scheduler/memory.h"
 #include "command_replacement.h"
 #include "command_shell.h"
+#include "shell_evaluation.h"
 #include "shell_syntax.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ struct part {
 
 struct command_template {
     char *text;
-    char *shell;        /* NULL: none is needed */
+    char *shell; /* NULL: none is needed */
+    enum shell_evaluation evaluation;
     struct part *parts; /* without a shell: the words; with it: one for each variable */
     size_t part_count;
     size_t part_capacity;
@@ -200,9 +202,10 @@ int command_template_create(const char *text, const struct command_template_opti
     if (needs_shell(created->text, shell, options))
         created->shell = memory_copy_string(shell);
     int code = 0;
-    if (created->shell != NULL)
+    if (created->shell != NULL) {
+        created->evaluation = shell_evaluation_of(created->text, shell);
         code = write_script(created, options, error);
-    else
+    } else
         cut_into_words(created, options);
     if (code != 0)
         command_template_destroy(created);
@@ -274,6 +277,26 @@ static int put_value(struct command_words *words, struct found_replacement found
     return 0;
 }
 
+enum { SHOWN_BYTES = 40 };
+
+static int refuse_value(const struct command_template *command, const struct command_words *words,
+                        struct sheaf_error *error)
+{
+    size_t size = words->scratch.size;
+    bool is_program = command->evaluation == SHELL_EVALUATION_PROGRAM;
+    return sheaf_error_set(
+        error, SHEAF_ERROR_INPUT,
+        "the value \"%.*s\"%s %s: there the shell may run what stands in a value. Give the value "
+        "to "
+        "a script as an argument",
+        (int)(size < SHOWN_BYTES ? size : SHOWN_BYTES), (const char *)words->scratch.data,
+        size > SHOWN_BYTES ? "..." : "",
+        is_program ? "is more than a plain word, and the command has something evaluated (eval, "
+                     "trap, source) or calls what a variable names"
+                   : "holds $(, ${ or a backquote, and the command computes, compares numbers, "
+                     "declares or reads names");
+}
+
 static int fill_script(const struct command_template *command, const struct command_values *values,
                        struct command_words *words, struct sheaf_error *error)
 {
@@ -288,6 +311,9 @@ static int fill_script(const struct command_template *command, const struct comm
         words->variable_count++;
         byte_writer_put(&words->bytes, name, strlen(name));
         code = put_value(words, command->parts[i].replacement, values, error);
+        if (code == 0 && shell_evaluation_could_run(command->evaluation, words->scratch.data,
+                                                    words->scratch.size))
+            code = refuse_value(command, words, error);
         byte_writer_put_u8(&words->bytes, '\0');
     }
     return code;

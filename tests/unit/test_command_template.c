@@ -4,14 +4,13 @@
 #include "../../scheduler/check.h"
 #include "../../scheduler/memory.h"
 #include "seed.h"
+#include "shell_fixture.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -216,100 +215,6 @@ static void nul_in_a_value_is_refused(void **state)
 
 /* ---- a real shell ---- */
 
-/* Runs the words and returns what they print. */
-static struct byte_writer run(const struct command_words *words)
-{
-    char *arguments[16] = {NULL};
-    struct byte_writer printed = {0};
-    int ends[2];
-    for (size_t i = 0; i < words->argument_count && i < 15; i++)
-        arguments[i] = (char *)words->bytes.data + words->starts[i];
-    CHECK(pipe(ends) == 0);
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        for (size_t i = 0; i < words->variable_count; i++)
-            putenv((char *)words->bytes.data + words->starts[words->argument_count + i]);
-        execvp(arguments[0], arguments);
-        _exit(127);
-    }
-    close(ends[1]);
-    for (;;) {
-        unsigned char buffer[4096];
-        ssize_t got = read(ends[0], buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        byte_writer_put(&printed, buffer, (size_t)got);
-    }
-    close(ends[0]);
-    waitpid(child, NULL, 0);
-    return printed;
-}
-
-static uint64_t next_random(uint64_t *random)
-{
-    *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *random >> 33;
-}
-
-/* A name of the kinds that break scripts: no NUL, all else. */
-static size_t make_name(uint64_t *random, char *name, size_t size_max)
-{
-    static const char *const pieces[] = {
-        " ",
-        "'",
-        "\"",
-        "\n",
-        "$(touch broken)",
-        "`touch broken`",
-        "-",
-        "--",
-        "\\",
-        "*",
-        "?",
-        "[a]",
-        "{}",
-        "{.}",
-        "${HOME}",
-        "$HOME",
-        ";touch broken;",
-        "&&",
-        "|",
-        "\xff\xfe",
-        "\xc3\x28",
-        "a",
-        ".x",
-        "/",
-        "~",
-        "#",
-        "\t",
-        "\r",
-        "!",
-        "(",
-        ")",
-        "<",
-        ">",
-        "=",
-        "%s",
-        "\xe2\x82\xac",
-        "\x01",
-    };
-    size_t size = 0;
-    size_t count = 1 + next_random(random) % 6;
-    for (size_t i = 0; i < count; i++) {
-        const char *piece = pieces[next_random(random) % (sizeof pieces / sizeof *pieces)];
-        size_t length = strlen(piece);
-        if (size + length > size_max)
-            break;
-        memcpy(name + size, piece, length);
-        size += length;
-    }
-    return size;
-}
-
 static const char *shell; /* the one under test */
 
 static void check_prints(const char *text, struct command_value name, struct byte_writer *expected)
@@ -320,7 +225,7 @@ static void check_prints(const char *text, struct command_value name, struct byt
     options.shell = shell;
     fill(text, &options, name, &words, &uses_shell);
     assert_true(uses_shell);
-    struct byte_writer printed = run(&words);
+    struct byte_writer printed = shell_run(&words);
     if (printed.size != expected->size ||
         (printed.size > 0 && memcmp(printed.data, expected->data, printed.size) != 0))
         fail_msg("%s: %s harmed the name \"%.*s\": printed %zu bytes: %.*s", shell, text,
@@ -344,7 +249,7 @@ static void pass_names(uint64_t *random)
     struct byte_writer expected = {0};
     for (int i = 0; i < NAMES; i++) {
         char bytes[256];
-        struct command_value name = {bytes, make_name(random, bytes, sizeof bytes)};
+        struct command_value name = {bytes, shell_make_value(random, bytes, sizeof bytes)};
         put_ended(&expected, name);
         check_prints("printf '%s\\0' {}", name, &expected);
         put_ended(&expected, name);
@@ -395,7 +300,7 @@ static void function_that_bash_exported_is_called_by_bash(void **state)
     setenv("BASH_FUNC_exported_one%%", "() { echo called \"$1\"; }", 1);
     fill("exported_one  x", &options, value_of(""), &words, &uses_shell);
     assert_true(uses_shell);
-    struct byte_writer printed = run(&words);
+    struct byte_writer printed = shell_run(&words);
     assert_int_equal(printed.size, strlen("called x\n"));
     assert_memory_equal(printed.data, "called x\n", printed.size);
     byte_writer_close(&printed);
