@@ -11,6 +11,8 @@
 enum { LATE_FACTOR = 2 };
 /* ... but not before so many range targets, which is also how long an answer is waited for. */
 enum { PATIENCE_TARGETS = 4 };
+/* What is known only from the first tasks that ended, somewhere, allows at least so much. */
+#define GUESS_NS (5 * SHEAF_NS_PER_S)
 /* Retries looked at whose turn it is to be taken back or copied, when nobody is idle who may have
  * them. */
 enum { RETRIES_LOOKED_AT = 8 };
@@ -45,7 +47,9 @@ static uint64_t late_ns(const struct scheduler *scheduler, const struct outstand
     uint64_t allowed_ns = patience_ns(scheduler);
     if (outstanding->expected_ns == 0)
         allowed_ns = later(allowed_ns, scheduler->config.lost_after_ns);
-    else
+    else if (outstanding->is_guess)
+        allowed_ns = later(allowed_ns, earlier(GUESS_NS, scheduler->config.lost_after_ns));
+    if (outstanding->expected_ns != 0)
         allowed_ns =
             later(allowed_ns, LATE_FACTOR * (outstanding->end_ns - outstanding->assigned_ns));
     return outstanding->assigned_ns + allowed_ns;
@@ -150,6 +154,7 @@ void endgame_pace_known(struct scheduler *scheduler)
             state_find_assignment(scheduler->state, outstanding->seq);
         outstanding_expect(&scheduler->observations, outstanding, assignment->range.count,
                            scheduler->now_ns);
+        outstanding->is_guess = true;
         if (outstanding->hurry == HURRY_TAKE_BACK || outstanding->hurry == HURRY_COPY)
             set_hurry(scheduler, outstanding, outstanding->hurry);
     }

@@ -82,6 +82,7 @@ struct outstanding {
     bool is_running; /* a slot was free for it */
     uint64_t assigned_ns;
     uint64_t expected_ns; /* time for its tasks; 0 = unknown */
+    bool is_guess;        /* that became known only later, by other tasks */
     uint64_t end_ns;      /* when its report should be here, what is queued before it included */
     uint64_t arrives_ns;  /* when the rest of its report should be, of which a part is here; or 0 */
     enum hurry hurry;
