@@ -7,6 +7,7 @@
 #include "run_identity.h"
 #include "run_swap.h"
 #include "stored_command.h"
+#include "stored_results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,13 +186,17 @@ static int refuse(const struct edit *edit, const char *what, struct sheaf_error 
 {
     const char *dir = edit->request->dir;
     const struct fact_job_accepted *accepted = state_job(edit->state);
+    const struct stored_results results = {.result_count = edit->succeeded.task_count,
+                                           .task_count =
+                                               accepted != NULL ? accepted->task_count : 0};
+    char count[STORED_RESULTS_TEXT_BYTES];
+    stored_results_format(&results, count);
     return sheaf_error_set(
         error, SHEAF_ERROR_IDENTITY,
-        "%s, and %s holds %llu results of %llu tasks: nothing was changed. `sheaf run %s` goes on "
+        "%s, and %s holds %s: nothing was changed. `sheaf run %s` goes on "
         "with the list that is stored there; --dir DIR gives this one a directory of its own; "
         "--force lets it take the place of the other, whose results are kept",
-        what, dir, (unsigned long long)edit->succeeded.task_count,
-        (unsigned long long)(accepted != NULL ? accepted->task_count : 0), dir);
+        what, dir, count, dir);
 }
 
 /* Whether the directory is that of a list of the same name elsewhere, which is still there. */

@@ -28,12 +28,14 @@ static bool take_line(const unsigned char *bytes, size_t *end, struct line *line
     size_t last = *end;
     while (last > 0 && ends_line(bytes[last - 1]))
         last--;
+    if (last == 0)
+        return false;
     size_t first = last;
     while (first > 0 && !ends_line(bytes[first - 1]))
         first--;
     *line = (struct line){bytes + first, last - first};
     *end = first;
-    return last > 0;
+    return true;
 }
 
 /* "ESC [ 0 1 m" and its like colour a line; its letter is none of the line's. */

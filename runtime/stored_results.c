@@ -6,12 +6,12 @@
 #include "../scheduler/state.h"
 #include "command_line.h"
 #include "journal.h"
+#include "progress.h"
 #include "run_directory.h"
 #include "run_identity.h"
 #include "run_job.h"
 #include "stage_list.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +45,27 @@ void stored_results_count(const char *dir, struct stored_results *results)
     stage_list_visit(dir, NULL, count_one, results, &unread);
 }
 
+void stored_results_format(const struct stored_results *results,
+                           char text[STORED_RESULTS_TEXT_BYTES])
+{
+    char tasks[PROGRESS_TASKS_BYTES];
+    char count[PROGRESS_NUMBER_BYTES];
+    progress_format_number(results->result_count, count);
+    progress_format_tasks(results->task_count, tasks);
+    snprintf(text, STORED_RESULTS_TEXT_BYTES, "%s result%s of %s", count,
+             results->result_count == 1 ? "" : "s", tasks);
+}
+
 void stored_results_describe_fresh(const char *dir, char text[STORED_RESULTS_TEXT_BYTES])
 {
     struct stored_results results;
+    char count[STORED_RESULTS_TEXT_BYTES];
     stored_results_count(dir, &results);
+    stored_results_format(&results, count);
     if (results.result_count == 0)
         snprintf(text, STORED_RESULTS_TEXT_BYTES, "--fresh begins anew: no task is done there");
     else
-        snprintf(text, STORED_RESULTS_TEXT_BYTES,
-                 "--fresh deletes the %" PRIu64 " results of %" PRIu64 " tasks there",
-                 results.result_count, results.task_count);
+        snprintf(text, STORED_RESULTS_TEXT_BYTES, "--fresh deletes %.90s there", count);
 }
 
 /* The run directory that the words of the command name; the caller owns it. NULL: none. */
@@ -84,14 +95,17 @@ static void add(const char *dir, bool goes_on, struct sheaf_error *error)
     stored_results_count(dir, &results);
     if (results.result_count == 0)
         return;
+    char count[STORED_RESULTS_TEXT_BYTES];
+    stored_results_format(&results, count);
     size_t length = strlen(error->text);
     char *line = command_line_to_continue_run(dir);
-    snprintf(error->text + length, sizeof error->text - length,
-             ". %s holds %" PRIu64 " results of %" PRIu64 " tasks: nothing was changed. %s%s%s"
-             "--dir DIR gives other inputs a directory of their own",
-             dir, results.result_count, results.task_count, goes_on ? "`" : "", goes_on ? line : "",
-             goes_on ? "` goes on with the list that is stored there; "
-                     : "The same command goes on when the inputs are there again; ");
+    snprintf(
+        error->text + length, sizeof error->text - length,
+        ". %s holds %s: nothing was changed. %s%s%s--dir DIR gives other inputs a directory of "
+        "their own",
+        dir, count, goes_on ? "`" : "", goes_on ? line : "",
+        goes_on ? "` goes on with the list that is stored there; "
+                : "The same command goes on when the inputs are there again; ");
     free(line);
 }
 

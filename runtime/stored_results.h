@@ -16,6 +16,10 @@ void stored_results_count(const char *dir, struct stored_results *results);
 
 enum { STORED_RESULTS_TEXT_BYTES = 120 };
 
+/* "3 results of 5 tasks". */
+void stored_results_format(const struct stored_results *results,
+                           char text[STORED_RESULTS_TEXT_BYTES]);
+
 /* What --fresh would cost there, for those who ask for it knowing that: "--fresh deletes the 3
  * results of 5 tasks there". */
 void stored_results_describe_fresh(const char *dir, char text[STORED_RESULTS_TEXT_BYTES]);

@@ -22,7 +22,8 @@ unsigned char *byte_writer_reserve(struct byte_writer *writer, size_t size)
 {
     CHECK(size <= SIZE_MAX / 4 - writer->size);
     void *data = writer->data;
-    memory_grow(&data, &writer->capacity, writer->size + size, 1);
+    size_t wanted = writer->size + size;
+    memory_grow(&data, &writer->capacity, wanted > 0 ? wanted : 1, 1); /* there is a place for 0 */
     writer->data = data;
     unsigned char *reserved = writer->data + writer->size;
     writer->size += size;

@@ -79,7 +79,7 @@ other_jobs_directory_is_not_touched()
         >"$work/out" 2>"$work/said" || got=$?
     cat said
     [ $got = 2 ] || { fail "exit status $got, not 2"; return 1; }
-    grep -q -- 'Use --dir to keep both.*--fresh deletes the [0-9]* results of [0-9]* tasks' said ||
+    grep -q -- 'Use --dir to keep both.*--fresh deletes [0-9,]* results of [0-9,]* tasks' said ||
         { fail "does not name the way out"; return 1; }
     (cd taken && find . -type f ! -name lock ! -name status.json -exec cksum {} +) |
         sort >after

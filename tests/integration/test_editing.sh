@@ -379,7 +379,7 @@ lost_inputs_are_told_with_what_is_stored()
     new_run
     printf 'echo 1\n' >tasks.txt
     run tasks.txt && rm tasks.txt || { cat said && return 1; }
-    kept_as_it_was run tasks.txt && says "$dir holds 1 results of 1 tasks" || return 1
+    kept_as_it_was run tasks.txt && says "$dir holds 1 result of 1 task:" || return 1
     kept_as_it_was run -c 'echo {}' tasks.txt && says "\`sheaf run $dir\` goes on"
 }
 
