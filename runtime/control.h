@@ -7,6 +7,8 @@
  *
  * written by one write(2). A line that was torn, because other ranks wrote in its middle, fails its
  * CRC and is dropped: what counts is repeated (progress) or also lies in the run directory (end).
+ * All of it is a hint, as others may write there, too: that a job has ended with a result is
+ * believed when DIR/status.json says so.
  */
 #ifndef SHEAF_CONTROL_H
 #define SHEAF_CONTROL_H

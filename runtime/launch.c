@@ -36,6 +36,8 @@
 /* Beyond --grace, for the master to sync and to say end. */
 #define STOP_MARGIN_NS  (5 * SHEAF_NS_PER_S)
 
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_CANNOT_GO_ON = 4 };
+
 enum {
     READ_BYTES = 64 << 10,
     POLL_MS_MAX = 500,
@@ -70,6 +72,9 @@ struct launch {
     uint64_t now_ns;
     struct status status;
     struct launch_result result;
+    /* The job has ended with a result, as somebody says. */
+    bool has_claim;
+    struct control_line claim;
 };
 
 static void enter(struct launch *launch, enum stage stage, uint64_t patience_ns)
@@ -182,16 +187,45 @@ static void take_message(struct launch *launch, const struct control_line *line)
                          strlen(text));
 }
 
-static void take_end(struct launch *launch, const struct control_line *line)
+static void believe_end(struct launch *launch, const struct control_line *line)
 {
-    if (launch->result.how != 0)
-        return;
     conclude(launch, LAUNCH_ENDED, "%s", line->as.end.text);
     launch->result.exit_status = line->as.end.exit_status;
     launch->result.has_output = line->as.end.has_output;
     launch->result.is_worth_restarting = line->as.end.is_worth_restarting;
     if (launch->stage < STAGE_TERMINATING)
         enter(launch, STAGE_ENDING, END_TIMEOUT_NS);
+}
+
+/* Others than the master may hold this stream, and say what they like: user code, for one. That
+ * there is a result is believed when the run directory says so, too; which may take a moment on a
+ * network file system. */
+static void follow_claim(struct launch *launch)
+{
+    struct status status;
+    if (!launch->has_claim || launch->result.how != 0 ||
+        !status_find_end(launch->options->dir, &launch->options->status_before, &status) ||
+        status.exit_status != launch->claim.as.end.exit_status)
+        return;
+    launch->claim.as.end.has_output =
+        status.exit_status == EXIT_DONE && strcmp(status.output, "-") == 0;
+    believe_end(launch, &launch->claim);
+}
+
+static void take_end(struct launch *launch, const struct control_line *line)
+{
+    int exit_status = line->as.end.exit_status;
+    bool is_claim = (exit_status == EXIT_DONE || exit_status == EXIT_FAILED) &&
+                    !line->as.end.is_worth_restarting;
+    if (launch->result.how != 0)
+        return;
+    if (!is_claim) {
+        believe_end(launch, line);
+        return;
+    }
+    launch->has_claim = true;
+    launch->claim = *line;
+    follow_claim(launch);
 }
 
 static void take_line(void *context, const struct control_line *line)
@@ -415,12 +449,24 @@ static void watch(struct launch *launch)
         read_streams(launch);
         follow_stop_request(launch);
         follow_walltime(launch);
+        follow_claim(launch);
         follow_mpirun(launch);
         follow_start(launch);
         follow_complaint(launch);
         follow_master(launch);
         follow_deadline(launch);
     }
+}
+
+/* All went well, and the run directory does not say so: another start would not mend that. */
+static void conclude_unconfirmed(struct launch *launch)
+{
+    conclude(launch, LAUNCH_ENDED,
+             "a rank said that the job has ended with status %d, but %s/status.json does not: see "
+             "that the directory can be written to and that this is a file there, or delete it, "
+             "and repeat the command",
+             launch->claim.as.end.exit_status, launch->options->dir);
+    launch->result.exit_status = EXIT_CANNOT_GO_ON;
 }
 
 static void conclude_from_status(struct launch *launch)
@@ -432,6 +478,9 @@ static void conclude_from_status(struct launch *launch)
         conclude(launch, LAUNCH_STOPPED, "stopped");
     else if (!launch->tree.has_leader_ended)
         conclude(launch, LAUNCH_DIED, "mpirun did not end by itself");
+    else if (launch->has_claim && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+             launch->result.how == 0)
+        conclude_unconfirmed(launch);
     else if (WIFSIGNALED(status))
         conclude(launch, LAUNCH_DIED, "mpirun was ended by signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
@@ -462,6 +511,7 @@ static void end_everything(struct launch *launch)
         say(launch, "warning: a process of the run hangs in the kernel and cannot be ended");
     drain(launch);
     mpirun_output_flush(launch->output);
+    follow_claim(launch);
     launch->result.has_lost_host = mpirun_output_has_lost_host(launch->output);
     conclude_from_status(launch);
     add_complaint(launch);

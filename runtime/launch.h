@@ -10,11 +10,12 @@
 
 struct launch_options {
     const struct run_options *options;
-    char *const *arguments; /* of mpirun */
-    const char *program;    /* what its ranks execute */
-    uint32_t rank_count;    /* that this host will have; 0: not known */
-    const char *dir;        /* the run directory, which need not be there yet */
-    const char *world;      /* as of world_files_begin; may be NULL */
+    char *const *arguments;           /* of mpirun */
+    const char *program;              /* what its ranks execute */
+    uint32_t rank_count;              /* that this host will have; 0: not known */
+    const char *dir;                  /* the run directory, which need not be there yet */
+    struct status_mark status_before; /* of it */
+    const char *world;                /* as of world_files_begin; may be NULL */
     const char *job_name;
     struct progress_display *display;
     struct stop_request *stop;
@@ -22,7 +23,7 @@ struct launch_options {
 };
 
 enum launch_end {
-    LAUNCH_ENDED = 1, /* the master said so: `end` tells the rest */
+    LAUNCH_ENDED = 1, /* the master said so, and DIR/status.json as well unless it failed */
     LAUNCH_DIED,      /* mpirun or the master ended without having said so */
     LAUNCH_NO_START,  /* the master did not start in time */
     LAUNCH_SILENT,    /* the master said nothing for too long */

@@ -67,7 +67,8 @@ struct launcher {
     bool has_tasks_done;           /* `tasks_done` is known */
     uint64_t tasks_done;           /* the most that any master reported */
     char told[CONTROL_TEXT_BYTES]; /* why the last launch failed */
-    uint32_t failures;             /* launches in a row that failed without new results */
+    struct status_mark status_before; /* when the last launch began */
+    uint32_t failures;                /* launches in a row that failed without new results */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -346,12 +347,14 @@ static int launch_on(struct launcher *launcher, struct launch_result *result,
         say(launcher, "%s", line);
         free(line);
     }
+    launcher->status_before = status_mark_of(launcher->dir);
     struct launch_options options = {
         .options = launcher->options,
         .arguments = arguments,
         .program = launcher->program,
         .rank_count = knows_rank_count(launcher, &layout) ? layout.ranks : 0,
         .dir = launcher->dir,
+        .status_before = launcher->status_before,
         .world = world,
         .job_name = launcher->job.name,
         .display = &launcher->display,
@@ -395,7 +398,7 @@ static void look_for_end(const struct launcher *launcher, struct launch_result *
 {
     struct status status;
     if (result->how == LAUNCH_ENDED || !result->was_started ||
-        status_read(launcher->dir, &status, NULL) != 0 || !status.has_ended ||
+        !status_find_end(launcher->dir, &launcher->status_before, &status) ||
         status.incarnation != result->incarnation ||
         (status.exit_status == EXIT_STOPPED && result->how == LAUNCH_SILENT))
         return;

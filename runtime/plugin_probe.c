@@ -3,11 +3,14 @@
 
 #include "../jobs/plugin.h"
 #include "clock.h"
+#include "print_foreign.h"
 #include "process_end.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -15,7 +18,8 @@
 
 enum {
     PROBE_TIMEOUT_MS = 30 * 1000,
-    PROBE_TRIES = 3, /* of what somebody kills */
+    PROBE_SHOWN_MAX = 64 << 10, /* bytes of what it prints */
+    PROBE_TRIES = 3,            /* of what somebody kills */
 };
 
 /* What the child writes into the pipe, in one write. */
@@ -25,9 +29,15 @@ struct probe_answer {
     struct sheaf_error error;
 };
 
-static _Noreturn void probe_in_child(const char *path, int descriptor)
+/* What the child holds of it: where its answer goes, and what it prints. */
+enum { PIPE_ANSWER = 0, PIPE_PRINTED, PIPES };
+
+static _Noreturn void probe_in_child(const char *path, const int descriptors[PIPES])
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(descriptors[PIPE_PRINTED], STDOUT_FILENO);
+    dup2(descriptors[PIPE_PRINTED], STDERR_FILENO);
+    close(descriptors[PIPE_PRINTED]);
     struct probe_answer answer;
     memset(&answer, 0, sizeof answer);
     const struct sheaf_plugin *table;
@@ -37,7 +47,8 @@ static _Noreturn void probe_in_child(const char *path, int descriptor)
         answer.hooks.has_merge = table->merge != NULL;
         answer.hooks.has_finish = table->finish != NULL;
     }
-    ssize_t written = write(descriptor, &answer, sizeof answer);
+    fflush(NULL);
+    ssize_t written = write(descriptors[PIPE_ANSWER], &answer, sizeof answer);
     _exit(written == (ssize_t)sizeof answer ? 0 : 1);
 }
 
@@ -47,25 +58,61 @@ enum answer_end {
     ANSWER_LATE,
 };
 
-static enum answer_end read_answer(int descriptor, struct probe_answer *answer)
+struct probe {
+    int descriptors[PIPES]; /* to read from; what is printed does not wait */
+    struct probe_answer answer;
+    size_t filled; /* bytes of it */
+    size_t shown;  /* bytes of what is printed */
+};
+
+/* User code must not hold this process's standard error: under a launcher that is where the master
+ * speaks. What it prints is shown, made harmless. False when there is no more. */
+static bool show_printed(struct probe *probe)
+{
+    char bytes[4096];
+    ssize_t got = read(probe->descriptors[PIPE_PRINTED], bytes, sizeof bytes);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return errno == EINTR;
+    if (got <= 0)
+        return false;
+    size_t room = PROBE_SHOWN_MAX - probe->shown;
+    size_t size = (size_t)got < room ? (size_t)got : room;
+    for (const char *at = bytes, *end = bytes + size; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        print_foreign(stderr, at, (size_t)((newline != NULL ? newline : end) - at));
+        if (newline != NULL)
+            fputc('\n', stderr);
+        at = newline != NULL ? newline + 1 : end;
+    }
+    probe->shown += size;
+    return true;
+}
+
+static enum answer_end read_answer(struct probe *probe)
 {
     uint64_t deadline_ns = clock_monotonic_ns() + (uint64_t)PROBE_TIMEOUT_MS * 1000000;
-    size_t filled = 0;
-    while (filled < sizeof *answer) {
+    struct pollfd readable[PIPES] = {{.fd = probe->descriptors[PIPE_ANSWER], .events = POLLIN},
+                                     {.fd = probe->descriptors[PIPE_PRINTED], .events = POLLIN}};
+    while (probe->filled < sizeof probe->answer) {
         uint64_t now_ns = clock_monotonic_ns();
-        struct pollfd readable = {.fd = descriptor, .events = POLLIN};
         int timeout_ms = now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / 1000000) + 1 : 0;
-        int ready = poll(&readable, 1, timeout_ms);
+        int ready = poll(readable, PIPES, timeout_ms);
         if (ready < 0 && errno == EINTR)
             continue;
-        if (ready <= 0)
+        if (ready <= 0 || now_ns >= deadline_ns)
             return ANSWER_LATE;
-        ssize_t got = read(descriptor, (unsigned char *)answer + filled, sizeof *answer - filled);
+        if (readable[PIPE_PRINTED].revents != 0 && !show_printed(probe))
+            readable[PIPE_PRINTED].fd = -1;
+        if (readable[PIPE_ANSWER].revents == 0)
+            continue;
+        ssize_t got =
+            read(readable[PIPE_ANSWER].fd, (unsigned char *)&probe->answer + probe->filled,
+                 sizeof probe->answer - probe->filled);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return ANSWER_NONE;
-        filled += (size_t)got;
+        probe->filled += (size_t)got;
     }
     return ANSWER_WHOLE;
 }
@@ -89,39 +136,67 @@ static int say_how_it_ended(const char *path, enum answer_end end, int status,
                            path, WEXITSTATUS(status), advice);
 }
 
+/* In *write_ends what the child gets. */
+static int open_pipes(struct probe *probe, int write_ends[PIPES], const char *path,
+                      struct sheaf_error *error)
+{
+    for (int i = 0; i < PIPES; i++) {
+        int pair[2];
+        if (pipe(pair) != 0) {
+            int code = sheaf_error_set_errno(error, errno, "cannot make a pipe to load %s", path);
+            while (--i >= 0) {
+                close(probe->descriptors[i]);
+                close(write_ends[i]);
+            }
+            return code;
+        }
+        probe->descriptors[i] = pair[0];
+        write_ends[i] = pair[1];
+    }
+    fcntl(probe->descriptors[PIPE_PRINTED], F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
 /* *is_killed: not the plug-in ended its process. */
 static int probe_once(const char *path, struct plugin_hooks *hooks, bool *is_killed,
                       struct sheaf_error *error)
 {
-    int descriptors[2];
-    if (pipe(descriptors) != 0)
-        return sheaf_error_set_errno(error, errno, "cannot make a pipe to load %s", path);
+    struct probe probe = {.filled = 0};
+    int write_ends[PIPES] = {-1, -1};
+    int code = open_pipes(&probe, write_ends, path, error);
+    if (code != 0)
+        return code;
+    fflush(NULL); /* or else the child prints it again */
     pid_t child = fork();
     if (child == 0) {
-        close(descriptors[0]);
-        probe_in_child(path, descriptors[1]);
+        for (int i = 0; i < PIPES; i++)
+            close(probe.descriptors[i]);
+        probe_in_child(path, write_ends);
     }
     int fork_errno = errno;
-    close(descriptors[1]);
-    struct probe_answer answer;
-    enum answer_end end = child > 0 ? read_answer(descriptors[0], &answer) : ANSWER_NONE;
-    close(descriptors[0]);
-    if (child < 0)
-        return sheaf_error_set_errno(error, fork_errno, "cannot start a process to load %s", path);
-    if (end != ANSWER_WHOLE) /* one that is ending anyway ends as it would have */
+    for (int i = 0; i < PIPES; i++)
+        close(write_ends[i]);
+    enum answer_end end = child > 0 ? read_answer(&probe) : ANSWER_NONE;
+    close(probe.descriptors[PIPE_ANSWER]);
+    if (child > 0 && end != ANSWER_WHOLE) /* one that is ending anyway ends as it would have */
         kill(child, SIGKILL);
     int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
+    while (probe.shown < PROBE_SHOWN_MAX && show_printed(&probe))
+        continue;
+    close(probe.descriptors[PIPE_PRINTED]);
+    if (child < 0)
+        return sheaf_error_set_errno(error, fork_errno, "cannot start a process to load %s", path);
     *is_killed = end == ANSWER_NONE && process_end_is_foreign(status);
     if (end != ANSWER_WHOLE)
         return say_how_it_ended(path, end, status, error);
-    if (answer.code < 0) {
+    if (probe.answer.code < 0) {
         if (error != NULL)
-            *error = answer.error;
-        return answer.code;
+            *error = probe.answer.error;
+        return probe.answer.code;
     }
-    *hooks = answer.hooks;
+    *hooks = probe.answer.hooks;
     return 0;
 }
 

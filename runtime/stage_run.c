@@ -437,7 +437,8 @@ static void write_status(const struct stage_run *run)
     status->has_ended = !run->is_worth_restarting;
     status->exit_status = run->status;
     snprintf(status->job, sizeof status->job, "%s", run->job.name);
-    snprintf(status->output, sizeof status->output, "%s", run->job.output_path);
+    snprintf(status->output, sizeof status->output, "%s",
+             run->part_count > 0 ? run->job.output_path : ""); /* each stage has its own place */
     status_write(run->stage.run_dir, status, NULL);
     free(status);
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -268,4 +269,24 @@ int status_read(const char *dir, struct status *status, struct sheaf_error *erro
 out:
     free(path);
     return code;
+}
+
+struct status_mark status_mark_of(const char *dir)
+{
+    struct stat status;
+    struct status_mark mark = {0};
+    char *path = run_directory_join(dir, "status.json");
+    if (run_place_stat(path, &status) == 0) {
+        mark.file = status.st_ino;
+        mark.changed_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
+    }
+    free(path);
+    return mark;
+}
+
+bool status_find_end(const char *dir, const struct status_mark *before, struct status *status)
+{
+    const struct status_mark now = status_mark_of(dir);
+    bool is_new = now.file != before->file || now.changed_ns != before->changed_ns;
+    return is_new && status_read(dir, status, NULL) == 0 && status->has_ended;
 }

@@ -75,6 +75,14 @@ bool status_state_find(const char *word, enum status_state *state);
 char *status_format_json(const struct status *status);
 /* Replaces DIR/status.json, not synced: it is for people and may be lost. Borrows everything. */
 int status_write(const char *dir, const struct status *status, struct sheaf_error *error);
+/* Which DIR/status.json this is: each is a new file. All zero when there is none. */
+struct status_mark {
+    uint64_t file;
+    int64_t changed_ns;
+};
+struct status_mark status_mark_of(const char *dir);
+/* Whether a run that has written since `before` says that it has ended; *status is what it says. */
+bool status_find_end(const char *dir, const struct status_mark *before, struct status *status);
 /* NOT_FOUND when there is none, DAMAGED when it cannot be understood. */
 int status_read(const char *dir, struct status *status, struct sheaf_error *error);
 

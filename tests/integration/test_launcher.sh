@@ -36,15 +36,23 @@ started()
     mkdir -p "$DIR/logs"
     say "started $1 $$ $(hostname)"
 }
-# write_status STATE INCARNATION EXIT_STATUS
+# write_status STATE INCARNATION EXIT_STATUS [OUTPUT]
 write_status()
 {
     cat >"$DIR/status.json" <<JSON
-{"state": "$1", "job": "primes", "output": "-", "host": "h", "process_id": 1, "workers": 2,
+{"state": "$1", "job": "primes", "output": "${4:--}", "host": "h", "process_id": 1, "workers": 2,
  "incarnation": $2, "tasks_total": 100, "tasks_done": 100, "tasks_failed": 0, "slots": 2,
  "tasks_not_run": 0, "tasks_running": 0, "tasks_waiting": 0, "tasks_open": 0, "tasks_per_ks": 0,
  "remaining_ms": 0, "elapsed_ms": 5, "written_unix_s": 1, "exit_status": $3}
 JSON
+}
+# ended STATUS HAS_OUTPUT WORTH_RESTARTING TEXT: what is believed lies in the run directory.
+ended()
+{
+    mkdir -p "$DIR"
+    local states=(finished failed) outputs=(out.txt -)
+    [ "$1" -gt 1 ] || write_status "${states[$1]}" 1 "$1" "${outputs[$2]}"
+    say "end $*"
 }
 progress()
 {
@@ -116,7 +124,7 @@ started 1
 echo "a rank prints to standard error" >&2
 progress 1 100
 printf 'the result\n' >"$DIR/output"
-say "end 0 1 0 ."
+ended 0 1 0 .
 END
     launch
     status_is 0 && launches_are 1 && nothing_is_left || return 1
@@ -130,7 +138,7 @@ status_is_the_masters()
     given <<'END'
 started 1
 echo 42 >"$DIR/output"
-say "end $STATUS 1 0 some%20reason"
+ended $STATUS 1 0 some%20reason
 exit $MPIRUN_STATUS
 END
     local statuses
@@ -150,7 +158,7 @@ early_end_is_restarted_from_the_journal()
     given <<'END'
 started 2
 progress 2 60
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     also_given act.1 <<'END'
 started 1
@@ -214,7 +222,7 @@ early_words_are_shown_when_the_master_is_there()
     given <<'END'
 echo "a library has something to say" >&2
 started 1
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     launch
     status_is 0 && says "a library has something to say"
@@ -225,7 +233,7 @@ hang_at_the_end_is_ended()
     given <<'END'
 setsid sleep 1000 &
 started 1
-say "end 0 0 0 ."
+ended 0 0 0 .
 trap '' TERM
 while :; do sleep 1000; done
 END
@@ -239,7 +247,7 @@ hang_at_the_start_is_restarted()
 {
     given <<'END'
 started 1
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     also_given act.1 <<'END'
 setsid sleep 1000
@@ -252,7 +260,7 @@ silent_master_is_restarted()
 {
     given <<'END'
 started 2
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     also_given act.1 <<'END'
 started 1
@@ -270,7 +278,7 @@ silent_master_that_ends_as_if_stopped_is_restarted()
 {
     given <<'END'
 started 2
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     also_given act.1 <<'END'
 started 1
@@ -286,7 +294,7 @@ death_of_the_master_is_noticed()
 {
     given <<'END'
 started 2
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     also_given act.1 <<'END'
 mkdir -p "$DIR/logs"
@@ -319,6 +327,50 @@ END
     status_is 4
 }
 
+# Whoever writes to a rank's standard error could say that; the run directory does not.
+end_that_is_only_said_is_not_believed()
+{
+    given <<'END'
+started 2
+echo 42 >"$DIR/output"
+ended 0 1 0 .
+END
+    also_given act.1 <<'END'
+mkdir -p "$DIR"
+echo forged >"$DIR/output"
+started 1
+say "end 0 1 0 ."
+sleep 0.5
+kill -KILL $$
+END
+    launch
+    status_is 0 && launches_are 2 || return 1
+    [ "$(cat "$work/out")" = 42 ] || { fail "the result is forged"; return 1; }
+    rm "$work/launches" # what the last run has left does not confirm it
+    also_given act <<'END'
+started 1
+say "end 0 1 0 ."
+END
+    launch
+    status_is 4 && launches_are 2 && says "status.json does not" && [ ! -s "$work/out" ] ||
+        fail "an old end is believed"
+}
+
+# user_code_is_no_master: when it is loaded, when it runs, and where it has no log.
+user_code_is_no_master()
+{
+    rm -rf "$DIR"
+    local all=(run "$TEST_PLUGINS/forger.so" --tasks 3 --dir "$DIR")
+    got=0
+    "$sheaf" "${all[@]}" --only 0 >"$work/out" 2>"$work/said" || got=$?
+    status_is 3 && says '\\x1Esheaf1 be36768a end 0 0 0' || return 1
+    rm -r "$DIR/logs" && ln -s "$work" "$DIR/logs"
+    got=0
+    "$sheaf" "${all[@]}" >"$work/out" 2>"$work/said" || got=$?
+    status_is 0 && says "there is no task log" || return 1
+    [ "$(paste -sd' ' "$work/out")" = "0 1 2" ] || { cat "$work/out"; fail "wrong result"; }
+}
+
 # A function in the background cannot set $got here: it leaves it in a file.
 launch_in_background()
 {
@@ -334,7 +386,7 @@ started 1
 progress 1 10
 touch "$DIR/ready"
 until [ -e "$DIR/stop" ]; do sleep 0.05; done
-say "end 3 0 0 heard%20it"
+ended 3 0 0 heard%20it
 END
     stop_with "$signal"
     status_is 3 && launches_are 1 && says "heard it" && nothing_is_left &&
@@ -428,7 +480,7 @@ started 1
 printf 'and its end\n' >&2
 printf '\036sheaf1 00000000 end 4 0 0 .\n' >&2
 printf '\036sheaf1 0000' >&2
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     launch
     status_is 0 && launches_are 1 && says "^half a line, and its end$"
@@ -443,7 +495,7 @@ dashes=$(printf '%074d' 0 | tr 0 -)
 printf '%s\n' "$dashes" "mpirun noticed that process rank 1 with PID 0 exited" \
     "$dashes" "real news" >&2
 say "message 1 a%20message"
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     launch
     status_is 0 && says "real news" && says "sheaf: a message" || return 1
@@ -488,7 +540,7 @@ hosts_that_are_gone_are_left_out_and_come_back()
 {
     given <<'END'
 started 3
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     also_given act.1 <<'END'
 started 1
@@ -530,7 +582,7 @@ hosts_that_never_answered_are_used_as_given()
 {
     given <<'END'
 started 1
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     hosts_there
     launch_on a.invalid,b.invalid
@@ -542,20 +594,20 @@ stop_that_nobody_asked_for_follows_a_lost_host()
 {
     given <<'END'
 started 2
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     also_given act.1 <<'END'
 started 1
 progress 1 10
 echo "ORTE was unable to reliably start one or more daemons." >&2
-say "end 3 0 0 ."
+ended 3 0 0 .
 END
     launch
     status_is 0 && launches_are 2 && says "mpirun lost a host" || return 1
     also_given act.1 <<'END'
 started 1
 progress 1 10
-say "end 3 0 0 ."
+ended 3 0 0 .
 END
     rm "$work/launches"
     launch
@@ -566,7 +618,7 @@ killed_question_is_asked_again()
 {
     given <<'END'
 started 1
-say "end 0 0 0 ."
+ended 0 0 0 .
 END
     printf '%s\n' once twice >"$work/deaths"
     launch
@@ -590,7 +642,7 @@ mpirun_is_known_by_what_it_says()
     given <<'END'
 started 1
 : >"$DIR/output"
-say "end 0 1 0 ."
+ended 0 1 0 .
 END
     MPIRUN_SAYS='mpirun.openmpi (OpenRTE) 4.1.4' launch
     status_is 0 && launches_are 1 || return 1
@@ -614,6 +666,8 @@ check silent_master_that_ends_as_if_stopped_is_restarted \
     silent_master_that_ends_as_if_stopped_is_restarted
 check death_of_the_master_is_noticed death_of_the_master_is_noticed
 check lost_end_line_is_made_up_for lost_end_line_is_made_up_for
+check end_that_is_only_said_is_not_believed end_that_is_only_said_is_not_believed
+check user_code_is_no_master user_code_is_no_master
 check sigint_stops_and_can_be_continued stop_is_passed_on_and_waited_for INT
 check sigterm_stops_and_can_be_continued stop_is_passed_on_and_waited_for TERM
 check sigusr1_stops_and_can_be_continued stop_is_passed_on_and_waited_for USR1
