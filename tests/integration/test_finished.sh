@@ -178,12 +178,12 @@ damaged_inputs_are_made_again()
     given_half && rm "$dir/inputs.data" && goes_on
 }
 
-# says_what_to_do: `sheaf status` refuses, and names the way out.
-says_what_to_do()
+# asks_the_journal: `sheaf status` says that its file is damaged, and what the journal knows.
+asks_the_journal()
 {
-    "$sheaf" status "$dir" >asked 2>&1
-    [ $? = 4 ] && grep -q 'status.json cannot be understood .*the command of the run, repeated' \
-        asked || { cat asked; fail "it is not told"; }
+    "$sheaf" status "$dir" >asked 2>&1 &&
+        grep -q 'status.json is damaged, or of another version .*the next run writes' asked &&
+        grep -q 'done .* 40 of 40 tasks' asked || { cat asked; fail "it is not told"; }
 }
 
 # harm_status NUMBER: in one of several ways.
@@ -204,7 +204,7 @@ damaged_status_is_written_anew()
     for harm in 1 2 3 4; do
         given_finished
         harm_status $harm
-        says_what_to_do && again && same_bytes reference printed && nothing_ran || return 1
+        asks_the_journal && again && same_bytes reference printed && nothing_ran || return 1
         "$sheaf" status "$dir" >asked && grep -q 'done .* 40 of 40 tasks' asked ||
             { cat asked; fail "it stays so"; return 1; }
     done
