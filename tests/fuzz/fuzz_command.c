@@ -2,6 +2,7 @@
  * program, and each argument holds the values that it should. */
 #include "../../jobs/command_template.h"
 #include "../../jobs/output_template.h"
+#include "../../jobs/shell_evaluation.h"
 #include "../../scheduler/check.h"
 
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static void fill(const struct command_template *command, struct command_value va
     struct sheaf_error error = {0};
     bool has_nul = value.size > 0 && memchr(value.data, '\0', value.size) != NULL;
     int code = command_template_fill(command, &values, words, &error);
-    CHECK(code == 0 || (code == SHEAF_ERROR_INPUT && has_nul));
+    bool could_run = shell_evaluation_could_run(SHELL_EVALUATION_PROGRAM, value.data, value.size);
+    CHECK(code == 0 || (code == SHEAF_ERROR_INPUT && (has_nul || could_run)));
     if (code == 0)
         check_words(words);
     else
