@@ -26,6 +26,7 @@ void host_list_close(struct host_list *list)
         free(list->hosts[i].own_name);
     }
     free(list->hosts);
+    byte_writer_close(&list->file);
     *list = (struct host_list){.hosts = NULL};
 }
 
@@ -156,6 +157,7 @@ static int read_file(const char *path, uint32_t slots, struct host_list *list,
     size_t capacity = 0;
     int code = 0;
     for (ssize_t size; code == 0 && (size = getline(&line, &capacity, file)) >= 0;) {
+        byte_writer_put(&list->file, line, (size_t)size);
         list->is_to_be_dealt |= size > 1 && line[size - 2] == '\r';
         while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
             line[--size] = '\0';

@@ -2,6 +2,7 @@
 #ifndef SHEAF_HOSTS_H
 #define SHEAF_HOSTS_H
 
+#include "../scheduler/bytes.h"
 #include "options.h"
 
 enum { HOST_REASON_BYTES = 256 };
@@ -27,7 +28,8 @@ struct host_list {
     /* Instead of `hosts`: how many there are, where no name is known or one has a meaning that
      * only mpirun knows. They are used as they are given. */
     uint32_t unnamed_count;
-    bool is_to_be_dealt; /* mpirun would take slots for ranks, or not understand the file */
+    struct byte_writer file; /* the hostfile, as it was read */
+    bool is_to_be_dealt;     /* mpirun would take slots for ranks, or not understand the file */
 };
 
 /* Reads --hostfile, --host or the allocation of a batch system (Slurm, PBS), in this order. Empty

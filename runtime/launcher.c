@@ -312,6 +312,17 @@ static void take_start(struct launcher *launcher, const struct launch_result *re
         host_selection_blame(&launcher->selection, result->failed_host, result->text);
 }
 
+/* mpirun must read what was read here, and found to be names: the user's file may be another one by
+ * then. NULL: there is none, or no place for it. */
+static char *copy_hostfile(const struct launcher *launcher)
+{
+    const struct byte_writer *file = &launcher->hosts.file;
+    if (launcher->options->hostfile == NULL || file->size == 0 ||
+        run_directory_write_file(launcher->dir, "hosts", file->data, file->size, NULL) != 0)
+        return NULL;
+    return run_directory_join(launcher->dir, "hosts");
+}
+
 /* Of this host: when all ranks are here, and no word of the user's says how many. */
 static bool knows_rank_count(const struct launcher *launcher, const struct mpirun_layout *layout)
 {
@@ -338,6 +349,8 @@ static int launch_on(struct launcher *launcher, struct launch_result *result,
     struct mpirun_layout layout = choose_layout(launcher);
     char *host = host_list_format(&launcher->hosts, !mpirun_is_mapped_by_user(launcher->options));
     layout.host = host;
+    char *hostfile = copy_hostfile(launcher);
+    layout.hostfile = hostfile;
     char **arguments = mpirun_arguments(&launcher->mpirun, &layout, &program, launcher->options);
     if (launcher->options->is_verbose) {
         int count = 0;
@@ -364,6 +377,7 @@ static int launch_on(struct launcher *launcher, struct launch_result *result,
     int code = launch_run(&options, result, error);
     world_files_finish(launcher->dir, world, result->has_mpirun_exited && !result->has_lost_host);
     free(arguments);
+    free(hostfile);
     free(host);
     free(slots);
     return code;

@@ -231,7 +231,8 @@ char **mpirun_arguments(const struct mpirun *mpirun, const struct mpirun_layout 
     if (layout->host != NULL) {
         add_pair(&list, "--host", layout->host);
     } else {
-        add_pair(&list, "--hostfile", options->hostfile);
+        add_pair(&list, "--hostfile",
+                 layout->hostfile != NULL ? layout->hostfile : options->hostfile);
         add_pair(&list, "--host", options->host);
     }
     add_pair(&list, "-n", number);

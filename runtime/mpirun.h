@@ -28,9 +28,10 @@ const char *mpirun_session_base(const struct run_options *options);
 /* Where ranks go. */
 struct mpirun_layout {
     uint32_t ranks;
-    uint32_t host_count; /* 0 = this host alone */
-    bool is_crowded;     /* more ranks than cores: those that wait must yield */
-    const char *host;    /* the hosts, if not those that the user names; borrowed */
+    uint32_t host_count;  /* 0 = this host alone */
+    bool is_crowded;      /* more ranks than cores: those that wait must yield */
+    const char *host;     /* the hosts, if not those that the user names; borrowed */
+    const char *hostfile; /* the copy of the user's that was read; NULL: none; borrowed */
 };
 
 /* Chosen from what the user says, the hosts, and the cores this process may use: on one host, a

@@ -39,7 +39,7 @@ struct run_directory {
 static const char *const run_files[] = {
     "graph",  "inputs.data", "inputs.index", "output",  "output.incomplete", "status.json",
     "report", "logs",        "discarded",    "failed",  "stages.list",       "stages",
-    "digest", "kept",        "command",      "outputs",
+    "digest", "hosts",       "kept",         "command", "outputs",
 };
 
 char *run_directory_join(const char *dir, const char *name)
@@ -65,8 +65,8 @@ int run_directory_write_file(const char *dir, const char *name, const void *data
  * ended before it wrote one. */
 static bool is_name_of_beginning(const char *name)
 {
-    static const char *const names[] = {".",    "..",      "lock",  LAUNCHER_MARK,
-                                        "logs", "journal", "worlds"};
+    static const char *const names[] = {".",    "..",      "lock",   LAUNCHER_MARK,
+                                        "logs", "journal", "worlds", "hosts"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

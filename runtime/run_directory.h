@@ -18,6 +18,7 @@
  *     stages/NAME/digest  of its own result
  *     stages/NAME/outputs digest of the files that its tasks have declared
  *     logs/          of tasks and of mpirun
+ *     hosts          the hostfile as it was read, for mpirun
  *     next.partial/  the journal, inputs and identity of an edited list, while they are made
  *     next/          the same, whole: the run is theirs, and they are being moved to their places
  *     worlds/        what each mpirun that runs keeps elsewhere (world_files.h)

@@ -218,7 +218,7 @@ bool world_files_remove(const struct world_record *record, const struct world_ho
 static int open_folder(const char *path)
 {
     struct stat status;
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int folder = run_place_open_folder(path);
     if (folder < 0)
         return -1;
     if (fstat(folder, &status) == 0 && status.st_uid == geteuid() &&
@@ -381,20 +381,19 @@ static bool is_left_to_complete(void)
 void world_files_note_rank(const char *world, bool is_mpi_up)
 {
     struct world_host host;
-    char *path = path_of_record(world, kinds[1], &host);
+    char *dir = directory_of(world);
+    char *path = run_place_open(dir, NULL) == 0 ? path_of_record(world, kinds[1], &host) : NULL;
     struct world_record *record = memory_allocate(sizeof *record);
-    bool is_needed = path != NULL && (is_mpi_up ? is_left_to_complete() : access(path, F_OK) != 0);
+    bool is_needed = path != NULL && (is_mpi_up ? is_left_to_complete() : !run_place_has(path));
     if (is_needed && world_record_begin(record, getppid())) {
         world_record_add_rank(record);
         write_record(record, path);
     }
     free(record);
     free(path);
-    if (is_needed && !is_mpi_up) {
-        char *dir = directory_of(world);
+    if (is_needed && !is_mpi_up)
         world_files_sweep(dir);
-        free(dir);
-    }
+    free(dir);
 }
 
 static void remove_records(const char *world)

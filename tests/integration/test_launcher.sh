@@ -371,6 +371,21 @@ user_code_is_no_master()
     [ "$(paste -sd' ' "$work/out")" = "0 1 2" ] || { cat "$work/out"; fail "wrong result"; }
 }
 
+# The user's file may be another one by the time at which mpirun reads it.
+hostfile_is_handed_on_as_it_was_read()
+{
+    given <<'END'
+started 1
+echo -oProxyCommand=x >"$(dirname "$0")/hostfile"
+grep -m 1 -A 1 -x -- --hostfile "$(dirname "$0")/arguments.1" | tail -n 1 | xargs cat >"$DIR/read"
+ended 0 0 0 .
+END
+    printf 'localhost # here\n' >"$work/hostfile"
+    launch --hostfile "$work/hostfile"
+    status_is 0 && [ "$(cat "$DIR/read")" = "localhost # here" ] ||
+        { cat "$DIR/read" "$work/arguments.1" && fail "mpirun reads another file"; }
+}
+
 # A function in the background cannot set $got here: it leaves it in a file.
 launch_in_background()
 {
@@ -667,6 +682,7 @@ check silent_master_that_ends_as_if_stopped_is_restarted \
 check death_of_the_master_is_noticed death_of_the_master_is_noticed
 check lost_end_line_is_made_up_for lost_end_line_is_made_up_for
 check end_that_is_only_said_is_not_believed end_that_is_only_said_is_not_believed
+check hostfile_is_handed_on_as_it_was_read hostfile_is_handed_on_as_it_was_read
 check user_code_is_no_master user_code_is_no_master
 check sigint_stops_and_can_be_continued stop_is_passed_on_and_waited_for INT
 check sigterm_stops_and_can_be_continued stop_is_passed_on_and_waited_for TERM
