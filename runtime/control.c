@@ -169,7 +169,7 @@ static bool decode_message(const char *fields, struct control_line *line)
     int level = 0;
     int end = -1;
     sscanf(fields, "%d %4095s%n", &level, text, &end);
-    if (end < 0 || fields[end] != '\0' || level < CONTROL_INFO || level > CONTROL_ERROR)
+    if (end < 0 || fields[end] != '\0' || level < CONTROL_INFO || level > CONTROL_NOTE)
         return false;
     line->as.message.level = (enum control_level)level;
     return unescape(text, line->as.message.text, sizeof line->as.message.text);

@@ -33,7 +33,8 @@ enum control_kind {
     CONTROL_RANK_ENDED, /* says its witness */
 };
 
-enum control_level { CONTROL_INFO = 1, CONTROL_WARNING, CONTROL_ERROR };
+/* NOTE: for the log alone. */
+enum control_level { CONTROL_INFO = 1, CONTROL_WARNING, CONTROL_ERROR, CONTROL_NOTE };
 
 struct control_line {
     enum control_kind kind;

@@ -179,12 +179,15 @@ static void take_message(struct launch *launch, const struct control_line *line)
         [CONTROL_INFO] = "sheaf: ",
         [CONTROL_WARNING] = "sheaf: warning: ",
         [CONTROL_ERROR] = "sheaf: error: ",
+        [CONTROL_NOTE] = "sheaf: ",
     };
-    if (line->as.message.level == CONTROL_INFO && launch->options->options->is_quiet)
+    const struct run_options *options = launch->options->options;
+    enum control_level level = line->as.message.level;
+    if ((level == CONTROL_INFO && options->is_quiet) ||
+        (level == CONTROL_NOTE && !options->is_verbose))
         return;
     const char *text = line->as.message.text;
-    progress_display_say(launch->options->display, prefixes[line->as.message.level], text,
-                         strlen(text));
+    progress_display_say(launch->options->display, prefixes[level], text, strlen(text));
 }
 
 static void believe_end(struct launch *launch, const struct control_line *line)

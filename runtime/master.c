@@ -19,11 +19,11 @@
 /* After a gap in which this process was stopped, silence of others says nothing for so long. */
 #define STOPPED_NS_MIN SHEAF_NS_PER_S
 #define AFTER_STOP_NS  SHEAF_NS_PER_S
-static volatile sig_atomic_t stop_is_requested;
+static volatile sig_atomic_t stop_signal; /* 0: none has come */
 
-void master_request_stop(void)
+void master_request_stop(int signal_number)
 {
-    stop_is_requested = 1;
+    stop_signal = signal_number;
 }
 
 uint64_t master_incarnation(const struct master *master)
@@ -165,18 +165,35 @@ static void ask_to_stop(struct master *master)
     master_step(master, &stop, NULL, 0);
 }
 
-static void begin_to_stop(struct master *master, const char *why)
+/* To mpirun a host that it has lost is a reason to end the ranks, by a signal by which people would
+ * ask for a stop where no launcher is. */
+static bool is_ended_by_mpirun(const struct master *master)
+{
+    return master->options->is_under_launcher && stop_signal != 0 && stop_signal != SIGUSR1 &&
+           !run_directory_stop_is_requested(master_request_dir(master));
+}
+
+static void tell_stop(struct master *master, bool is_time_up, uint64_t grace_ns)
+{
+    char grace[PROGRESS_DURATION_BYTES];
+    progress_format_duration(grace_ns / SHEAF_NS_PER_MS, grace);
+    if (!is_time_up && is_ended_by_mpirun(master))
+        master_tell(master, CONTROL_WARNING, "mpirun ends the ranks: no new tasks start");
+    else
+        master_tell(master, CONTROL_WARNING, "stopping%s: running %s %s to end, no new ones start",
+                    is_time_up ? ", as the time limit is near" : " on request",
+                    master->job.command.is_there ? "commands get SIGTERM and have" : "tasks have",
+                    grace);
+}
+
+static void begin_to_stop(struct master *master, bool is_time_up)
 {
     master->stop_deadline_ns = master->now_ns + master->options->grace_ns;
     if (master->stop_deadline_ns > master->walltime.cut_off_ns)
         master->stop_deadline_ns = master->walltime.cut_off_ns;
     uint64_t grace_ns =
         master->stop_deadline_ns > master->now_ns ? master->stop_deadline_ns - master->now_ns : 0;
-    char grace[PROGRESS_DURATION_BYTES];
-    progress_format_duration(grace_ns / SHEAF_NS_PER_MS, grace);
-    master_tell(master, CONTROL_WARNING, "%s: running %s %s to end, no new ones start", why,
-                master->job.command.is_there ? "commands get SIGTERM and have" : "tasks have",
-                grace);
+    tell_stop(master, is_time_up, grace_ns);
     struct message stop = {.kind = MESSAGE_STOP};
     for (int i = 0; i < transport_rank_count(master->transport); i++)
         if (master->members[i].is_known)
@@ -192,11 +209,10 @@ static void look_for_stop(struct master *master)
     master->next_stop_check_ns = master->now_ns + STOP_CHECK_NS;
     if (master->stop_deadline_ns == UINT64_MAX) {
         bool is_time_up = master->now_ns >= master->walltime.tasks_end_ns;
-        if (!is_time_up && !stop_is_requested &&
+        if (!is_time_up && stop_signal == 0 &&
             !run_directory_stop_is_requested(master_request_dir(master)))
             return;
-        begin_to_stop(master,
-                      is_time_up ? "stopping, as the time limit is near" : "stopping on request");
+        begin_to_stop(master, is_time_up);
     } else if (master->now_ns >= master->stop_deadline_ns) {
         ask_to_stop(master);
     }

@@ -87,7 +87,7 @@ void master_tell_presence(const struct run_options *options, uint64_t incarnatio
 /* Readable when the journal has news, until master_woken. */
 int master_wake_descriptor(const struct master *master);
 void master_woken(struct master *master);
-/* Asks the run to stop; safe in a signal handler. */
-void master_request_stop(void);
+/* Asks the run to stop; safe in a signal handler. The launcher asks by SIGUSR1. */
+void master_request_stop(int signal_number);
 
 #endif

@@ -9,13 +9,20 @@
 enum { BLOCK_LINES_MAX = 48, DASHES_MIN = 60 };
 
 static const char *const noise_lines[] = {
-    "PMIX ERROR: BAD-PARAM in file",   /* 4.1: every survivor, for every death */
-    "PMIX ERROR: UNREACHABLE in file", /* a daemon that has gone */
-    "PMIX ERROR: LOST-CONNECTION in",  /* likewise */
-    "mpirun: Forwarding signal",       /* the launcher's own signals */
-    "mpirun.openmpi: Forwarding signal", "orterun: Forwarding signal",
-    "prterun: Forwarding signal",     /* 5.x */
-    "more process has sent help",     /* "1 more process has sent help message ..." */
+    "] PMIX ERROR: ",               /* of every survivor, for every death; daemons that have gone */
+    "] ORTE_ERROR_LOG: ",           /* likewise */
+    "] PRTE ERROR: ",               /* likewise, 5.x */
+    ": Forwarding signal ",         /* the launcher's own signals */
+    ": setpgid",                    /* ... failed: what it was for has gone */
+    "pml_ob1_sendreq.c:",           /* a message to a peer that has gone */
+    "[btl_tcp_",                    /* "[host][[1,2],3][btl_tcp_endpoint.c:...", likewise */
+    "mca_btl_tcp_",                 /* likewise */
+    "[warn] Epoll ",                /* a connection that has gone, from libevent */
+    "closed by remote host",        /* ssh, to a daemon that has gone */
+    "client_loop: send disconnect", /* likewise */
+    "Connection reset by ",         /* likewise */
+    "Read from remote host ",       /* likewise */
+    "more process has sent help",   /* "1 more process has sent help message ..." */
     "more processes have sent help",  /* its plural */
     "to 0 to see all help / error",   /* what follows it */
     "btl_tcp_proc_create_interface",  /* 5.x: no TCP within a host, where none is needed */
@@ -23,14 +30,16 @@ static const char *const noise_lines[] = {
 };
 
 static const char *const noise_blocks[] = {
-    "noticed that process rank",                          /* ... exited on signal 9 (Killed) */
-    "has exited due to process rank",                     /* ... "improper" */
-    "Primary job  terminated normally, but",              /* ... a non-zero exit code */
-    "process or daemon was unable to complete",           /* ... a TCP connection */
-    "has lost communication with a remote daemon",        /* a node that has gone */
-    "was unable to reliably start one or more daemons",   /* likewise: its ssh has ended */
-    "socket closed by remote peer",                       /* likewise, from TCP */
-    "An MPI communication peer process has unexpectedly", /* ... disconnected */
+    "noticed that process rank",                            /* ... exited on signal 9 (Killed) */
+    "has exited due to process rank",                       /* ... "improper" */
+    "Primary job  terminated normally, but",                /* ... a non-zero exit code */
+    "process or daemon was unable to complete",             /* ... a TCP connection */
+    "has lost communication with a remote daemon",          /* a node that has gone */
+    "was unable to reliably start one or more daemons",     /* likewise: its ssh has ended */
+    "socket closed by remote peer",                         /* likewise, from TCP */
+    "An MPI communication peer process has unexpectedly",   /* ... disconnected */
+    "Open MPI failed to TCP connect to a peer MPI process", /* "... may now hang or fail" */
+
 };
 
 static const char *const lost_host_lines[] = {

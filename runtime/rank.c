@@ -86,8 +86,7 @@ static void tell_mpi_up(const struct run_options *options)
 
 static void on_stop_signal(int signal_number)
 {
-    (void)signal_number;
-    master_request_stop();
+    master_request_stop(signal_number);
 }
 
 /* Only the master decides when the run ends; workers follow its END, or its silence. */
@@ -347,6 +346,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
                                               .topology = &rank->topology,
                                               .mpi_environment = rank->mpi_environment,
                                               .master_rank = MASTER_RANK,
+                                              .is_under_launcher = rank->options->is_under_launcher,
                                               .failure = rank->worker_failure};
         rank->worker = rank_worker_create(&options, clock_monotonic_ns());
     }

@@ -4,6 +4,7 @@
 
 #include "../scheduler/check.h"
 #include "../scheduler/memory.h"
+#include "control.h"
 #include "run_place.h"
 
 #include <stdio.h>
@@ -81,6 +82,7 @@ struct rank_worker *rank_worker_create(const struct rank_worker_options *options
     worker->spawner = options->spawner;
     worker->master_rank = options->master_rank;
     worker->lost_after_ns = LOST_AFTER_NS_DEFAULT;
+    worker->is_under_launcher = options->is_under_launcher;
     worker->master_heard_ns = now_ns;
     worker->last_poll_ns = now_ns;
     worker->topology = options->topology;
@@ -359,6 +361,22 @@ static bool start_orders(struct rank_worker *worker, uint64_t now_ns)
     return did_something;
 }
 
+/* Where a launcher is it goes on without this rank, and says so itself; the words may reach it long
+ * after. */
+static void tell_silence(const struct rank_worker *worker, unsigned long long silence_s)
+{
+    int rank = transport_rank(worker->transport);
+    if (worker->is_under_launcher)
+        control_write_message(STDERR_FILENO, CONTROL_NOTE,
+                              "rank %d has heard nothing from the master for %llu s and leaves",
+                              rank, silence_s);
+    else
+        print_harmless(stderr,
+                       "sheaf: rank %d has heard nothing from the master for %llu s and leaves; "
+                       "repeat the command to continue the job\n",
+                       rank, silence_s);
+}
+
 static void keep_contact(struct rank_worker *worker, uint64_t now_ns)
 {
     /* Time in which this process was stopped is not silence of the master. */
@@ -374,11 +392,7 @@ static void keep_contact(struct rank_worker *worker, uint64_t now_ns)
     }
     uint64_t patience_ns = worker->lost_after_ns * MASTER_PATIENCE_FACTOR;
     if (now_ns - worker->master_heard_ns > patience_ns && !worker->is_over) {
-        print_harmless(
-            stderr,
-            "sheaf: rank %d has heard nothing from the master for %llu s and leaves; repeat the "
-            "command to continue the job\n",
-            transport_rank(worker->transport), (unsigned long long)(patience_ns / 1000000000));
+        tell_silence(worker, patience_ns / 1000000000);
         on_end(worker, false, 4);
     }
 }

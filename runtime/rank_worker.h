@@ -16,6 +16,7 @@ struct rank_worker_options {
     const struct topology *topology; /* kept */
     const char *mpi_environment;     /* of tasks, a word; NULL: empty; kept */
     int master_rank;
+    bool is_under_launcher;
     const char *failure; /* kept: why it cannot work, then without spawner; NULL: it can */
 };
 

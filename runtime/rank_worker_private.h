@@ -46,6 +46,7 @@ struct rank_worker {
     uint64_t window_bytes;
     uint64_t unacknowledged_bytes;
     uint64_t lost_after_ns;
+    bool is_under_launcher;
     uint64_t next_heartbeat_ns;
     uint64_t master_heard_ns;
     uint64_t last_poll_ns;

@@ -509,12 +509,20 @@ echo "[vm:06109] PMIX ERROR: BAD-PARAM in file ../src/event/pmix_event_notificat
 dashes=$(printf '%074d' 0 | tr 0 -)
 printf '%s\n' "$dashes" "mpirun noticed that process rank 1 with PID 0 exited" \
     "$dashes" "real news" >&2
+printf '%s\n' "[vm:06109] pml_ob1_sendreq.c:190 FATAL" "Connection to b closed by remote host." \
+    "mpirun.openmpi: Forwarding signal 18 to job" "orted: setpgid(7, 7) failed" \
+    "[vm][[5,1],0][btl_tcp_endpoint.c:626:recv_blocking] recv(21) failed" \
+    "$dashes" "WARNING: Open MPI failed to TCP connect to a peer MPI process." "" \
+    "Your Open MPI job may now hang or fail." "$dashes" >&2
+say "message 4 a%20detail"
 say "message 1 a%20message"
 ended 0 0 0 .
 END
     launch
     status_is 0 && says "real news" && says "sheaf: a message" || return 1
-    ! grep -q -e PMIX -e noticed -e ---- "$work/said" || { fail "noise is shown"; return 1; }
+    ! grep -q -e PMIX -e noticed -e ---- -e FATAL -e closed -e hang -e Forw -e setpgid -e btl_tcp \
+        -e "a detail" "$work/said" || { fail "noise is shown"; return 1; }
+    grep -q "a detail" "$DIR/logs/mpirun.log" || { fail "a note is not in the log"; return 1; }
     grep -q PMIX "$DIR/logs/mpirun.log" && grep -q noticed "$DIR/logs/mpirun.log" ||
         fail "noise is not in the log"
 }
