@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,8 +45,7 @@ static void start(struct inquiry *inquiry, uint64_t timeout_ns)
     pid_t child = fork();
     if (child == 0)
         become(inquiry, parent, ends[1]);
-    inquiry->end_descriptor = child > 0 ? pidfd_open(child, 0) : -1;
-    if (inquiry->end_descriptor < 0) {
+    if (child <= 0 || !process_watch_open(&inquiry->end, child)) {
         inquiry->start_errno = errno;
         if (child > 0) {
             kill(child, SIGKILL);
@@ -97,7 +95,7 @@ static void collect(struct inquiry *inquiry, bool has_ended)
         read_text(inquiry);
     if (inquiry->text_descriptor >= 0)
         close(inquiry->text_descriptor);
-    close(inquiry->end_descriptor);
+    process_watch_close(&inquiry->end);
     inquiry->process = 0;
     inquiry->has_ended = has_ended;
     inquiry->exit_status =
@@ -117,11 +115,14 @@ static size_t wait_for_some(struct inquiry *const *running, size_t count, struct
     struct pollfd polled[2 * AT_ONCE_MAX + 1];
     struct pollfd *texts = polled + count;
     uint64_t next_ns = UINT64_MAX;
+    uint64_t look_ns = clock_monotonic_ns() + PROCESS_WATCH_LOOK_MS * SHEAF_NS_PER_MS;
     for (size_t i = 0; i < count; i++) {
-        polled[i] = (struct pollfd){.fd = running[i]->end_descriptor, .events = POLLIN};
+        polled[i] = (struct pollfd){.fd = running[i]->end.descriptor, .events = POLLIN};
         texts[i] = (struct pollfd){.fd = running[i]->text_descriptor, .events = POLLIN};
         if (running[i]->deadline_ns < next_ns)
             next_ns = running[i]->deadline_ns;
+        if (running[i]->end.descriptor < 0 && look_ns < next_ns)
+            next_ns = look_ns;
     }
     texts[count] = (struct pollfd){.fd = stop != NULL ? stop->descriptor : -1, .events = POLLIN};
     uint64_t now_ns = clock_monotonic_ns();
@@ -132,7 +133,7 @@ static size_t wait_for_some(struct inquiry *const *running, size_t count, struct
         stop_request_update(stop, now_ns);
     size_t ended = 0;
     for (size_t i = 0; i < count; i++) {
-        bool has_ended = polled[i].revents != 0;
+        bool has_ended = process_watch_has_ended(&running[i]->end);
         if (texts[i].revents != 0)
             read_text(running[i]);
         if (!has_ended && now_ns < running[i]->deadline_ns && (stop == NULL || !stop->is_asked))

@@ -2,6 +2,7 @@
 #ifndef SHEAF_INQUIRY_H
 #define SHEAF_INQUIRY_H
 
+#include "process_watch.h"
 #include "stop_request.h"
 
 #include <stddef.h>
@@ -36,7 +37,7 @@ struct inquiry {
     /* Own. */
     pid_t process; /* 0 when none runs; leads a group of its own */
     int attempts;
-    int end_descriptor;  /* a pidfd */
+    struct process_watch end;
     int text_descriptor; /* -1 when its stream has ended */
     size_t text_size;
     uint64_t deadline_ns;

@@ -8,6 +8,7 @@
 #include "mpirun_output.h"
 #include "process_guard.h"
 #include "process_tree.h"
+#include "process_watch.h"
 #include "progress.h"
 #include "rank_deaths.h"
 #include "run_directory.h"
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,7 +64,7 @@ struct launch {
     struct rank_deaths deaths;
     struct mpirun_output *output;
     int streams[MPIRUN_STREAMS]; /* -1 once ended */
-    int master_descriptor;       /* a pidfd; -1 when it is not on this host */
+    struct process_watch master; /* on this host, or of nothing */
     enum stage stage;
     uint64_t deadline_ns; /* of the stage */
     uint64_t stop_deadline_ns;
@@ -118,9 +118,9 @@ static bool is_this_host(const char *host)
 static void take_master(struct launch *launch, const char *host, pid_t process)
 {
     launch->is_mpi_up = true;
-    if (launch->master_descriptor < 0 && is_this_host(host) &&
+    if (launch->master.process == 0 && is_this_host(host) &&
         process_tree_contains(&launch->tree, process))
-        launch->master_descriptor = pidfd_open(process, 0);
+        process_watch_open(&launch->master, process);
 }
 
 /* The master may be where it cannot see that itself. */
@@ -324,8 +324,7 @@ static void pass_stop_on(struct launch *launch)
     struct sheaf_error error;
     if (run_directory_request_stop(launch->options->dir, &error) != 0)
         mpirun_output_note(launch->output, "%s", error.text);
-    if (launch->master_descriptor >= 0)
-        pidfd_send_signal(launch->master_descriptor, SIGUSR1, NULL, 0);
+    process_watch_signal(&launch->master, SIGUSR1);
 }
 
 static void follow_stop_request(struct launch *launch)
@@ -363,8 +362,7 @@ static void follow_walltime(struct launch *launch)
 /* The master may end without a word while mpirun waits for the other ranks. */
 static void follow_master(struct launch *launch)
 {
-    struct pollfd polled = {.fd = launch->master_descriptor, .events = POLLIN};
-    if (launch->stage > STAGE_RUNNING || launch->master_descriptor < 0 || poll(&polled, 1, 0) != 1)
+    if (launch->stage > STAGE_RUNNING || !process_watch_has_ended(&launch->master))
         return;
     enter(launch, STAGE_ENDING, LAST_WORDS_NS);
 }
@@ -444,7 +442,7 @@ static void watch(struct launch *launch)
             {.fd = launch->streams[MPIRUN_STREAM_OUT], .events = POLLIN},
             {.fd = launch->streams[MPIRUN_STREAM_ERROR], .events = POLLIN},
             {.fd = launch->options->stop->descriptor, .events = POLLIN},
-            {.fd = launch->stage <= STAGE_RUNNING ? launch->master_descriptor : -1,
+            {.fd = launch->stage <= STAGE_RUNNING ? launch->master.descriptor : -1,
              .events = POLLIN},
         };
         poll(polled, sizeof polled / sizeof *polled, poll_timeout_ms(launch));
@@ -565,7 +563,7 @@ int launch_run(const struct launch_options *options, struct launch_result *resul
 {
     struct launch *launch = memory_allocate_zeroed(1, sizeof *launch);
     launch->options = options;
-    launch->master_descriptor = -1;
+    launch->master.descriptor = -1; /* polled before there is one */
     launch->start.program = options->program;
     launch->start.rank_count = options->rank_count;
     rank_deaths_forget(options->dir);
@@ -591,8 +589,7 @@ int launch_run(const struct launch_options *options, struct launch_result *resul
     for (int i = 0; i < MPIRUN_STREAMS; i++)
         if (launch->streams[i] >= 0)
             close(launch->streams[i]);
-    if (launch->master_descriptor >= 0)
-        close(launch->master_descriptor);
+    process_watch_close(&launch->master);
     start_watch_close(&launch->start);
     if (launch->deaths.count > 0)
         rank_deaths_forget(options->dir);

@@ -5,8 +5,6 @@
 #include "process_children.h"
 #include "rank_deaths.h"
 
-#include <poll.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #define LOOK_NS         (SHEAF_NS_PER_S / 10)
@@ -18,17 +16,14 @@ void master_presence_watch(struct master *master, uint32_t rank)
 {
     struct member *member = &master->members[rank];
     pid_t process = (pid_t)member->process_id;
-    if (member->process_descriptor > 0 || process == getpid() ||
-        process_parent(process) != getppid())
+    if (member->process.process != 0 || process == getpid() || process_parent(process) != getppid())
         return;
-    member->process_descriptor = pidfd_open(process, 0);
+    process_watch_open(&member->process, process);
 }
 
 void master_presence_close(struct member *member)
 {
-    if (member->process_descriptor > 0)
-        close(member->process_descriptor);
-    member->process_descriptor = 0;
+    process_watch_close(&member->process);
 }
 
 /* All that it has said was read before: this is its goodbye. */
@@ -65,9 +60,7 @@ void master_presence_look(struct master *master)
         return;
     look_at_told(master);
     master->next_presence_ns = master->now_ns + LOOK_NS;
-    for (int i = 0; i < transport_rank_count(master->transport); i++) {
-        struct pollfd ended = {.fd = master->members[i].process_descriptor, .events = POLLIN};
-        if (ended.fd > 0 && poll(&ended, 1, 0) == 1)
+    for (int i = 0; i < transport_rank_count(master->transport); i++)
+        if (process_watch_has_ended(&master->members[i].process))
             on_end(master, (uint32_t)i);
-    }
 }

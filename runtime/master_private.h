@@ -12,6 +12,7 @@
 #include "journal.h"
 #include "master.h"
 #include "message.h"
+#include "process_watch.h"
 #include "publish.h"
 #include "repetition.h"
 #include "run_directory.h"
@@ -28,11 +29,11 @@ struct arriving {
 };
 
 struct member {
-    bool is_known;          /* said HELLO */
-    bool is_returning;      /* said GOODBYE, and will say HELLO */
-    bool has_left;          /* said GOODBYE, and waits for the end */
-    bool has_ended;         /* its process has */
-    int process_descriptor; /* a pidfd; 0: it is not on this host */
+    bool is_known;                /* said HELLO */
+    bool is_returning;            /* said GOODBYE, and will say HELLO */
+    bool has_left;                /* said GOODBYE, and waits for the end */
+    bool has_ended;               /* its process has */
+    struct process_watch process; /* on this host, or of nothing */
     uint32_t node;
     uint32_t process_id;
     struct topology topology;

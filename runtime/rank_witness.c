@@ -2,12 +2,11 @@
 #include "rank_witness.h"
 
 #include "control.h"
+#include "process_watch.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,11 +14,9 @@ enum { TELL_PATIENCE_MS = 2000 };
 
 static void wait_for_end(pid_t process)
 {
-    struct pollfd ended = {.fd = pidfd_open(process, 0), .events = POLLIN};
-    if (getppid() != process || ended.fd < 0)
-        return;
-    while (poll(&ended, 1, -1) < 0 && errno == EINTR)
-        continue;
+    struct process_watch rank;
+    if (process_watch_open(&rank, process) && getppid() == process)
+        process_watch_wait(&rank, -1);
 }
 
 /* In a session of its own, so that what ends the rank and its group leaves the witness. */

@@ -18,28 +18,12 @@
 
 /* ---- processes ---- */
 
-/* From /proc/PID/stat: "PID (name) state PPID ... START ...", where START comes 22nd. 0 when the
- * process has ended, collected or not. */
+/* 0 when the process has ended, collected or not. */
 static uint64_t start_of(pid_t process)
 {
-    enum { STATE = 3, START = 22 };
-    size_t size;
-    char *text = process_file_read(process, "stat", &size);
-    if (text == NULL)
-        return 0;
-    char *rest = strrchr(text, ')'); /* the name may hold anything */
-    uint64_t start = 0;
-    int field = STATE - 1;
-    for (char *word = rest != NULL ? strtok_r(rest + 1, " ", &rest) : NULL; word != NULL;
-         word = strtok_r(NULL, " ", &rest)) {
-        field++;
-        if (field == STATE && (word[0] == 'Z' || word[0] == 'X'))
-            break;
-        if (field == START)
-            start = strtoull(word, NULL, 10);
-    }
-    free(text);
-    return start;
+    struct process_stat stat;
+    bool is_there = process_stat_read(process, &stat) && stat.state != 'Z' && stat.state != 'X';
+    return is_there ? stat.start_ticks : 0;
 }
 
 static bool read_boot(char *word)
