@@ -344,6 +344,7 @@ static void execute(struct command_runner *runner, uint64_t task, int input, siz
         .memory_look_ms =
             limits->task_memory_bytes > 0 ? PROCESS_MEMORY_LOOK_MS : PROCESS_MEMORY_LOOK_MS_DEFAULT,
         .is_stopping = runner->is_stopping,
+        .session = runner->setup->session,
         .out_bytes_max = out_bytes_max,
         .err_bytes_max = COMMAND_ERR_BYTES_MAX,
     };

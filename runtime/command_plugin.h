@@ -20,9 +20,10 @@ struct command_record;
 /* What the hooks find in sheaf_shared. Borrows, for as long as the executor lives. */
 struct command_setup {
     const struct job *job;
-    const char *run_dir; /* NULL: none */
-    pid_t spawner;       /* names files, together with the slot */
-    char *staging_note;  /* of the slot (staging.h); NULL: none */
+    const char *run_dir;    /* NULL: none */
+    pid_t spawner;          /* names files, together with the slot */
+    char *staging_note;     /* of the slot (staging.h); NULL: none */
+    _Atomic pid_t *session; /* of the command that the slot runs, 0: none; NULL: nobody asks */
     uint32_t slot;
     uint32_t slot_number; /* on its host, from 1 */
     /* Called with what has become of each command, whose failure is NULL when it has succeeded.

@@ -71,7 +71,9 @@ struct start {
 /* In the child, until it executes the program: only calls that are safe after vfork. */
 static void become(struct start *start)
 {
-    setsid();
+    pid_t session = setsid();
+    if (start->options->session != NULL)
+        atomic_store(start->options->session, session);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int input = start->options->input;
     if (getppid() == start->parent && (input < 0 || dup2(input, STDIN_FILENO) >= 0) &&
@@ -108,6 +110,13 @@ static void close_pipe(int ends[2])
     close(ends[1]);
 }
 
+/* Before the number is free to be somebody else's. */
+static void forget_session(const struct command_process_options *options)
+{
+    if (options->session != NULL)
+        atomic_store(options->session, 0);
+}
+
 /* False, with start_errno set, when there is no command to wait for. */
 static bool start(struct command_process *command, const struct command_process_options *options)
 {
@@ -130,6 +139,7 @@ static bool start(struct command_process *command, const struct command_process_
     command->process = start_child(&start);
     if (start.failure != 0) {
         command->start_errno = start.failure;
+        forget_session(options);
         if (command->process > 0)
             waitpid(command->process, NULL, 0);
         close_pipe(out);
@@ -240,6 +250,7 @@ static void collect(struct command_process *command, const struct command_proces
 {
     struct rusage usage = {0};
     kill(-command->process, SIGKILL);
+    forget_session(options);
     while (wait4(command->process, &command->status, 0, &usage) < 0 && errno == EINTR)
         continue;
     command->duration_ns = clock_monotonic_ns() - command->start_ns;

@@ -20,8 +20,9 @@ struct command_process_options {
     uint64_t memory_bytes_max; /* of it and all that it starts, together; more ends it */
     uint32_t memory_look_ms;   /* how often that is looked at */
     const _Atomic uint32_t *is_stopping; /* raised: SIGTERM, and no result counts any more */
-    size_t out_bytes_max;                /* more ends it */
-    size_t err_bytes_max;                /* more is passed over, but for the last part */
+    _Atomic pid_t *session; /* holds the command's session while it runs; NULL: nobody asks */
+    size_t out_bytes_max;   /* more ends it */
+    size_t err_bytes_max;   /* more is passed over, but for the last part */
 };
 
 enum { COMMAND_TERM_MS = 1000 };

@@ -2,13 +2,17 @@
 #ifndef SHEAF_HUGE_PAGES_H
 #define SHEAF_HUGE_PAGES_H
 
+#include <stdbool.h>
+
 /* Results pass through fresh memory several times on their way, and a page fault for each 4 KiB
  * costs more than the copying: collecting 2 million results of 64 bytes took three times as long.
  *
  * glibc reads the setting (glibc.malloc.hugetlb in its manual, since 2.35) when a program starts,
- * so this starts the program again, once, with the same process id. Call it before anything was
- * opened or begun. Does nothing where the user has set GLIBC_TUNABLES, and leaves no trace in the
- * environment that tasks see. `argv`: the whole command line, from the program's name. */
-void huge_pages_request(char *const *argv);
+ * so the program has to be executed again, once, when this returns true. Call it before anything
+ * was opened or begun. Does nothing where the user has set GLIBC_TUNABLES, and leaves no trace in
+ * the environment that tasks see. */
+bool huge_pages_request(void);
+/* It was not executed again. */
+void huge_pages_give_up(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include "options.h"
 #include "output_command.h"
 #include "print_foreign.h"
+#include "process_title.h"
 #include "rank.h"
 #include "report_command.h"
 #include "run_directory.h"
@@ -19,12 +20,14 @@
 #include "stage_list.h"
 #include "status_command.h"
 #include "submit.h"
+#include "task_mark.h"
 #include "try.h"
 
 #include "../jobs/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -222,10 +225,27 @@ static const char *command_of(const char *word)
     return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ? "version" : word;
 }
 
+/* A rank needs some of what the kernel and the C library look at only when a program starts. It
+ * goes on without, if need be. */
+static void prepare_rank(char *const *argv)
+{
+    bool wants_start = huge_pages_request();
+    wants_start |= task_mark_reserve();
+    if (!wants_start)
+        return;
+    /* By its own name, which is how the process is listed. */
+    char *program = realpath("/proc/self/exe", NULL);
+    if (program != NULL)
+        execv(program, argv);
+    huge_pages_give_up();
+    free(program);
+}
+
 int main(int argc, char **argv)
 {
     if (session_is_under_mpi())
-        huge_pages_request(argv);
+        prepare_rank(argv);
+    process_title_keep(argc, argv);
     spawner_again_enter();
     int status =
         argc > 1 ? dispatch(command_of(argv[1]), argc - 1, argv + 1) : dispatch("help", 1, argv);

@@ -59,6 +59,8 @@ static void welcome(struct master *master, const struct effect *effect)
     message.as.welcome.lost_after_ns = master->options->lost_after_ns;
     message.as.welcome.window_bytes = window_bytes(master);
     message.as.welcome.has_merge = master->hooks.has_merge;
+    message.as.welcome.world = master->world;
+    message.as.welcome.has_past = master->has_past;
     message.as.welcome.run_dir = run_dir;
     message.as.welcome.run_dir_size = strlen(run_dir);
     master_send(master, effect->worker, &message);

@@ -83,6 +83,8 @@ struct master {
     struct graph_file stored_graph; /* of these tasks; empty without them, or when it is lost */
     struct journal *journal;
     int journal_event; /* eventfd */
+    uint64_t world;    /* a random number of this start */
+    bool has_past;     /* tasks of the run may have been started before this */
     struct scheduler *scheduler;
     struct output output;
     struct effect_queue effects;

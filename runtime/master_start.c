@@ -242,6 +242,7 @@ int master_create(const struct run_options *options, struct master_job *job,
     master->journal_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     master->walltime = walltime_plan_until(end_unix_ms);
     master_select_tasks(master);
+    arc4random_buf(&master->world, sizeof master->world);
     bool is_new = false;
     int code = check_output(master, error);
     if (code == 0)
@@ -251,6 +252,8 @@ int master_create(const struct run_options *options, struct master_job *job,
         master->scheduler = scheduler_create(&config);
         code = open_journal(master, &is_new, error);
     }
+    master->has_past =
+        !is_new || options->is_fresh || options->is_restart || master->stage.is_fresh;
     if (code == 0)
         code = master_export_open(master, error);
     if (code == 0)

@@ -120,6 +120,8 @@ static void encode_welcome(const struct message *message, struct byte_writer *wr
     byte_writer_put_u64(writer, message->as.welcome.lost_after_ns);
     byte_writer_put_u64(writer, message->as.welcome.window_bytes);
     byte_writer_put_u8(writer, message->as.welcome.has_merge);
+    byte_writer_put_u64(writer, message->as.welcome.world);
+    byte_writer_put_u8(writer, message->as.welcome.has_past);
     byte_writer_put_blob(writer, message->as.welcome.run_dir, message->as.welcome.run_dir_size);
     job_encode(&message->as.welcome.job, writer);
 }
@@ -139,6 +141,8 @@ static void decode_welcome(struct byte_reader *reader, struct message *message)
     message->as.welcome.lost_after_ns = byte_reader_get_u64(reader);
     message->as.welcome.window_bytes = byte_reader_get_u64(reader);
     message->as.welcome.has_merge = byte_reader_get_bool(reader);
+    message->as.welcome.world = byte_reader_get_u64(reader);
+    message->as.welcome.has_past = byte_reader_get_bool(reader);
     message->as.welcome.run_dir =
         (const char *)byte_reader_get_blob(reader, &message->as.welcome.run_dir_size);
     if (!reader->failed && job_decode(reader, &message->as.welcome.job, NULL) < 0)

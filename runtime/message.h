@@ -89,6 +89,8 @@ struct message {
             uint64_t lost_after_ns;
             uint64_t window_bytes; /* result bytes a worker may have under way */
             bool has_merge;
+            uint64_t world; /* slot_set.h, as the next */
+            bool has_past;
             const char *run_dir; /* not NUL-terminated */
             size_t run_dir_size;
         } welcome;

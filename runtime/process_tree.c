@@ -3,6 +3,7 @@
 
 #include "process_children.h"
 #include "process_detach.h"
+#include "task_guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,19 +138,26 @@ bool process_tree_contains(const struct process_tree *tree, pid_t process)
 /* Its own children then become ours, and are found in the next round. */
 static void kill_own(void *context, pid_t child)
 {
-    struct process_tree *tree = context;
+    const struct process_tree *tree = context;
     if (!is_stranger(tree, child))
         kill(child, SIGKILL);
 }
 
+/* A guard ends by itself when it has cleared up after the spawner that was killed just now. */
+static void kill_own_but_guards(void *context, pid_t child)
+{
+    if (!task_guard_is(child))
+        kill_own(context, child);
+}
+
 bool process_tree_kill(struct process_tree *tree, uint32_t patience_ms)
 {
-    enum { ROUND_MS = 5 };
+    enum { ROUND_MS = 5, GUARDS_MS = 2000 };
     process_tree_signal(tree, SIGKILL);
     for (uint32_t waited_ms = 0; !process_tree_reap(tree); waited_ms += ROUND_MS) {
         if (waited_ms >= patience_ms)
             return false;
-        process_children_find(kill_own, tree);
+        process_children_find(waited_ms < GUARDS_MS ? kill_own_but_guards : kill_own, tree);
         nanosleep(&(struct timespec){.tv_nsec = ROUND_MS * 1000000L}, NULL);
     }
     return true;

@@ -44,7 +44,8 @@ void process_tree_signal(const struct process_tree *tree, int signal_number);
 bool process_tree_contains(const struct process_tree *tree, pid_t process);
 /* Collects what has ended. True when nothing of the tree is left. Never waits. */
 bool process_tree_reap(struct process_tree *tree);
-/* Ends everything with SIGKILL and collects it. False when something is left after `patience_ms`
+/* Ends everything with SIGKILL and collects it. Guards (task_guard.h) have a moment to do what they
+ * are for. False when something is left after `patience_ms`
  * (a process that hangs in the kernel). */
 bool process_tree_kill(struct process_tree *tree, uint32_t patience_ms);
 

@@ -141,7 +141,10 @@ static void on_welcome(struct rank_worker *worker, const struct message *message
         .places = placement->slots,
         .run_dir = run_dir,
         .mpi_environment = worker->mpi_environment,
+        .world = message->as.welcome.world,
+        .has_past = message->as.welcome.has_past || worker->has_past,
     };
+    worker->has_past = true;
     if (slot_set_create(worker->spawner, &options, &worker->slots, &error) < 0)
         rank_worker_leave(worker, error.text);
     free(run_dir);
@@ -273,6 +276,7 @@ static void enter_session(struct rank_worker *worker, uint32_t session, uint64_t
     rank_worker_drop_work(worker);
     worker->incarnation = 0;
     worker->is_retired = false;
+    worker->has_past = false;
     worker->return_ns = 0;
     worker->prepare_failures = worker->spawners_lost = 0;
     if (worker->failure != NULL)

@@ -40,6 +40,7 @@ struct rank_worker {
     uint32_t prepare_failures; /* in a row */
     uint32_t spawners_lost;    /* in a row, through no fault of prepare */
     uint64_t return_ns;  /* then another spawner takes the place of one that died; 0: none has */
+    bool has_past;       /* of the master's session: it had a spawner before this one */
     const char *failure; /* why it never could work; NULL: it could */
     struct running_order *running;
     TAILQ_HEAD(, queued_order) queue;

@@ -68,6 +68,7 @@ struct shared_slot {
 struct shared_rank {
     _Atomic uint32_t is_sleeping;   /* whoever clears it writes the eventfd */
     _Atomic uint32_t spawner_posts; /* messages that the spawner has sent */
+    _Atomic int32_t guard_process;  /* task_guard.h, of the spawner; 0: none, or collected */
 };
 
 #endif

@@ -39,6 +39,9 @@ struct slot_set_options {
     const struct slot_place *places; /* one a slot; borrowed for the call. No core = do not bind */
     const char *run_dir; /* task logs go to RUN_DIR/logs; borrowed for the call; NULL = none */
     const char *mpi_environment; /* mpi_environment.h; borrowed for the call; NULL = empty */
+    uint64_t world; /* a random number, of the master's start: it tells what runs for it from what
+                       an earlier one has left */
+    bool has_past;  /* there may be such; it is ended first. Needs a run_dir */
 };
 
 /* Tells the spawner to load the plug-in and to prepare, with the job's time and memory limit.

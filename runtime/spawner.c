@@ -293,6 +293,21 @@ static bool wait_for_end(struct spawner *spawner, uint64_t patience_ns)
     return true;
 }
 
+/* It ends when its spawner has, and all that this has left. */
+static void collect_guard(struct spawner *spawner)
+{
+    uint64_t end_ns = clock_monotonic_ns() + END_WAIT_NS;
+    const struct timespec interval = {.tv_nsec = POLL_INTERVAL_NS};
+    pid_t guard = atomic_exchange(&spawner->shared->guard_process, 0);
+    if (guard <= 0)
+        return;
+    for (pid_t ended; (ended = waitpid(guard, NULL, WNOHANG)) != guard;) {
+        if ((ended < 0 && errno != EINTR) || clock_monotonic_ns() >= end_ns)
+            return;
+        nanosleep(&interval, NULL);
+    }
+}
+
 /* Ends the process; what is shared stays. */
 static void end_process(struct spawner *spawner)
 {
@@ -314,6 +329,7 @@ static void end_process(struct spawner *spawner)
         spawner_kill(spawner);
         wait_for_end(spawner, END_WAIT_NS);
     }
+    collect_guard(spawner);
 }
 
 int spawner_reserve_successor(struct spawner *spawner, struct sheaf_error *error)

@@ -13,6 +13,7 @@
 #include "context.h"
 #include "executor.h"
 #include "executor_log.h"
+#include "left_processes.h"
 #include "mpi_environment.h"
 #include "process_children.h"
 #include "process_detach.h"
@@ -21,6 +22,7 @@
 #include "spawner_setup.h"
 #include "staging.h"
 #include "surroundings.h"
+#include "task_guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,8 +66,8 @@ struct spawner_process {
     size_t child_count;
     size_t child_capacity;
     uint32_t slots_seen; /* for the logs */
-    char **notes;        /* of each of these: what its executors have staged (staging.h) */
-    size_t note_capacity;
+    char *notes;         /* of each slot: what its executors have staged (staging.h); or NULL */
+    struct task_guard *guard; /* NULL: there is none */
     uint64_t next_log_check_ns;
 };
 
@@ -213,6 +215,36 @@ static int watch_children(struct spawner_process *spawner, struct sheaf_error *e
     return 0;
 }
 
+/* ---- guarding ---- */
+
+static void start_guard(struct spawner_process *spawner, const struct task_mark *mark)
+{
+    const struct task_guard_options options = {
+        .mark = mark, .notes = spawner->notes, .slot_count = spawner->setup.slot_count};
+    fflush(NULL);
+    pid_t process = task_guard_start(&options, &spawner->guard);
+    if (process == 0)
+        perror("sheaf: warning: if this worker is killed, what its tasks have started may stay");
+    atomic_store(&spawner->options.shared->guard_process, process);
+}
+
+/* Before anything of the user's runs: nothing of earlier attempts does, and what runs from now on
+ * is marked. */
+static void guard_tasks(struct spawner_process *spawner)
+{
+    struct task_mark mark;
+    if (spawner->setup.job.command.output_count > 0)
+        spawner->notes = staging_notes_make(spawner->setup.slot_count);
+    if (spawner->setup.run_dir == NULL)
+        return;
+    task_mark_make(&mark, spawner->setup.run_dir, spawner->setup.world,
+                   spawner->options.rank_process);
+    start_guard(spawner, &mark);
+    task_mark_set(&mark);
+    if (spawner->setup.has_past)
+        left_processes_end_earlier(&mark);
+}
+
 static void handle_prepare(struct spawner_process *spawner, int descriptor)
 {
     struct sheaf_error error = {0};
@@ -220,6 +252,7 @@ static void handle_prepare(struct spawner_process *spawner, int descriptor)
     close(descriptor);
     if (code == 0) {
         mpi_environment_restore(spawner->setup.mpi_environment);
+        guard_tasks(spawner);
         executor_log_open(spawner->setup.run_dir, spawner->process, EXECUTOR_LOG_PREPARE);
         code = prepare(spawner, &error);
     }
@@ -294,7 +327,8 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
         .spawner = spawner->process,
         .slot = command->slot,
         .slot_number = command->place.number,
-        .staging_note = spawner->notes[command->slot],
+        .staging_note = staging_note_of(spawner->notes, command->slot),
+        .session = task_guard_session_of(spawner->guard, command->slot),
     };
     bool has_commands = spawner->setup.job.command.is_there;
     const struct executor_options options = {
@@ -309,31 +343,12 @@ _Noreturn static void become_executor(struct spawner_process *spawner,
     executor_main(&options);
 }
 
-/* Memory that executors of the slot share with each other and with us; it is theirs until the end.
- * Without it nothing is cleaned up after an executor that was killed. */
-static char *make_note(const struct spawner_process *spawner)
-{
-    if (spawner->setup.job.command.output_count == 0)
-        return NULL;
-    void *note =
-        mmap(NULL, STAGING_NOTE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return note != MAP_FAILED ? note : NULL;
-}
-
-static void see_slot(struct spawner_process *spawner, uint32_t slot)
-{
-    void *notes = spawner->notes;
-    memory_grow(&notes, &spawner->note_capacity, (size_t)slot + 1, sizeof *spawner->notes);
-    spawner->notes = notes;
-    while (spawner->slots_seen <= slot)
-        spawner->notes[spawner->slots_seen++] = make_note(spawner);
-}
-
 static void handle_spawn(struct spawner_process *spawner, const struct spawner_command *command,
                          int memory)
 {
     struct spawner_event event = {.kind = SPAWNER_STARTED, .executor = command->executor};
-    see_slot(spawner, command->slot);
+    if (spawner->slots_seen <= command->slot)
+        spawner->slots_seen = command->slot + 1;
     fflush(NULL);
     block_signal(SIG_BLOCK, SIGTERM); /* until the executor knows what to do about it */
     event.process = fork();
@@ -447,21 +462,22 @@ static void wait_for_children(struct spawner_process *spawner, int patience_ms)
 }
 
 /* The last executors have left their commands to us, which were killed when those were reaped; what
- * these leave in turn follows here. */
-static void wait_for_orphans(struct spawner_process *spawner)
+ * these leave in turn follows here. False when some is still there. */
+static bool wait_for_orphans(struct spawner_process *spawner)
 {
     enum { ROUND_NS = 1000000 };
     if (!spawner->setup.job.command.is_there)
-        return;
+        return true;
     for (int waited_ms = 0; waited_ms < KILL_WAIT_MS; waited_ms++) {
         end_orphans(spawner);
         pid_t ended;
         while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
             continue;
         if (ended < 0)
-            return;
+            return true;
         nanosleep(&(struct timespec){.tv_nsec = ROUND_NS}, NULL);
     }
+    return false;
 }
 
 _Noreturn static void end(struct spawner_process *spawner, bool is_asked)
@@ -471,13 +487,18 @@ _Noreturn static void end(struct spawner_process *spawner, bool is_asked)
     for (size_t i = 0; i < spawner->child_count; i++)
         kill_group(spawner->children[i].process);
     wait_for_children(spawner, KILL_WAIT_MS);
-    wait_for_orphans(spawner);
+    bool is_all_over = wait_for_orphans(spawner) && spawner->child_count == 0;
+    /* What tasks of a plug-in have started is not our child: if they go on elsewhere, it ends. */
+    if (!is_asked && !spawner->setup.job.command.is_there)
+        is_all_over = false;
     executor_log_drop_empty(spawner->setup.run_dir, spawner->process, EXECUTOR_LOG_PREPARE);
     for (uint32_t i = 0; i < spawner->slots_seen; i++) {
         executor_log_drop_empty(spawner->setup.run_dir, spawner->process, i);
-        if (spawner->notes[i] != NULL)
-            staging_sweep(spawner->notes[i]);
+        if (spawner->notes != NULL)
+            staging_sweep(staging_note_of(spawner->notes, i));
     }
+    if (is_all_over)
+        task_guard_dismiss(spawner->guard);
     _exit(0);
 }
 

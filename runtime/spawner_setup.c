@@ -29,6 +29,9 @@ int spawner_setup_write(const struct slot_set_options *options, struct sheaf_err
         byte_writer_put_string(&writer, options->run_dir);
     byte_writer_put_string(&writer,
                            options->mpi_environment != NULL ? options->mpi_environment : "");
+    byte_writer_put_u32(&writer, options->slot_count);
+    byte_writer_put_u64(&writer, options->world);
+    byte_writer_put_u8(&writer, options->has_past);
     int descriptor = memfd_create("sheaf-job", MFD_CLOEXEC);
     int code = descriptor;
     if (descriptor < 0) {
@@ -53,6 +56,9 @@ static int decode(struct byte_reader *reader, struct spawner_setup *setup,
     if (byte_reader_get_bool(reader))
         decoded.run_dir = byte_reader_get_string(reader);
     decoded.mpi_environment = byte_reader_get_string(reader);
+    decoded.slot_count = byte_reader_get_u32(reader);
+    decoded.world = byte_reader_get_u64(reader);
+    decoded.has_past = byte_reader_get_bool(reader);
     if (!byte_reader_is_complete(reader)) {
         job_close(&decoded.job);
         free(decoded.run_dir);

@@ -11,6 +11,9 @@ struct spawner_setup {
     uint32_t core_count;   /* of the slot that has the fewest */
     char *run_dir;         /* NULL: none */
     char *mpi_environment; /* of tasks: mpi_environment.h */
+    uint32_t slot_count;
+    uint64_t world; /* slot_set.h */
+    bool has_past;
 };
 
 /* Returns a descriptor (close-on-exec, owned by the caller) of memory that holds the encoding, or a

@@ -14,12 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     HOST_BYTES = 64,
     NAME_BYTES = 160,
+    NOTE_BYTES = 64 << 10,
     WALK_DESCRIPTORS = 16,
     TRIES_MAX = 1000, /* the hidden folder goes when it is empty: again */
     FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
@@ -70,7 +72,25 @@ void staging_remove(const struct staging *staging, const char *name)
     free(path);
 }
 
-/* ---- the note ---- */
+/* ---- the note: paths ended by NUL, then an empty one ---- */
+
+char *staging_notes_make(uint32_t count)
+{
+    void *notes = mmap(NULL, (size_t)count * NOTE_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return notes != MAP_FAILED ? notes : NULL;
+}
+
+void staging_notes_close(char *notes, uint32_t count)
+{
+    if (notes != NULL)
+        munmap(notes, (size_t)count * NOTE_BYTES);
+}
+
+char *staging_note_of(char *notes, uint32_t slot)
+{
+    return notes != NULL ? notes + (size_t)slot * NOTE_BYTES : NULL;
+}
 
 static char *note_end(char *note)
 {
@@ -86,7 +106,7 @@ static void note_add(char *note, const char *path)
         return;
     char *end = note_end(note);
     size_t size = strlen(path) + 1;
-    if ((size_t)(end - note) + size + 1 > STAGING_NOTE_BYTES)
+    if ((size_t)(end - note) + size + 1 > NOTE_BYTES)
         return;
     end[size] = '\0'; /* before the first byte of it makes the path count */
     memcpy(end + 1, path + 1, size - 1);

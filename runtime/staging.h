@@ -14,9 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Names of what an executor has staged, for those that clean up after it: memory that it shares
- * with the spawner. Paths ended by NUL, then an empty one. */
-enum { STAGING_NOTE_BYTES = 64 << 10 };
+/* Names of what executors have staged, for those that clean up after them: a note for each of
+ * `count` slots, in memory that is shared with the processes which this one forks. NULL when there
+ * is no memory: then nothing is cleaned up after an executor that was killed. */
+char *staging_notes_make(uint32_t count);
+void staging_notes_close(char *notes, uint32_t count);
+/* One of them; NULL when there are none. */
+char *staging_note_of(char *notes, uint32_t slot);
 
 /* All descriptors -1 is valid to close. Owns all. */
 struct staging {

@@ -182,6 +182,8 @@ static void welcome_brings_job_and_slots(void **state)
     welcome.as.welcome.lost_after_ns = 5;
     welcome.as.welcome.window_bytes = 6;
     welcome.as.welcome.has_merge = true;
+    welcome.as.welcome.world = 7;
+    welcome.as.welcome.has_past = true;
     welcome.as.welcome.run_dir = "/run";
     welcome.as.welcome.run_dir_size = 4;
     struct byte_writer bytes = encoded(&welcome);
@@ -193,6 +195,8 @@ static void welcome_brings_job_and_slots(void **state)
     assert_string_equal(copy.as.welcome.job.name, "square");
     assert_int_equal(copy.as.welcome.job.split.tasks, 42);
     assert_true(copy.as.welcome.has_merge);
+    assert_int_equal(copy.as.welcome.world, 7);
+    assert_true(copy.as.welcome.has_past);
     assert_memory_equal(copy.as.welcome.run_dir, "/run", 4);
     message_close(&copy);
     assert_only_whole_is_accepted(&bytes);

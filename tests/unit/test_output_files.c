@@ -310,9 +310,8 @@ static void attempt_that_runs_is_left_alone(void **state)
 
 static char *shared_note(void)
 {
-    char *note =
-        mmap(NULL, STAGING_NOTE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(note != MAP_FAILED);
+    char *note = staging_note_of(staging_notes_make(1), 0);
+    CHECK(note != NULL);
     return note;
 }
 
@@ -344,7 +343,7 @@ static void note_tells_what_a_killed_attempt_has_left(void **state)
     assert_int_not_equal(note[0], '\0');
     output_files_destroy(files);
     assert_int_equal(note[0], '\0');
-    munmap(note, STAGING_NOTE_BYTES);
+    staging_notes_close(note, 1);
     assert_nothing_is_left(given);
     scratch_remove(&given->scratch);
 }
@@ -402,7 +401,7 @@ static void staging_of_a_task_that_is_not_done_is_left_to_its_next_attempt(void 
     assert_true(exists(note));
     remove_left(given, true);
     assert_false(exists(note));
-    munmap(note, STAGING_NOTE_BYTES);
+    staging_notes_close(note, 1);
     assert_nothing_is_left(given);
     scratch_remove(&given->scratch);
 }
