@@ -164,6 +164,7 @@ static const char *remedy(enum cause cause)
     case CAUSE_EXIT:
     case CAUSE_SIGNAL:
     case CAUSE_LIMIT:
+    case CAUSE_OPEN:
     case CAUSE_COUNT:
         break;
     }

@@ -54,7 +54,8 @@ static void strike(struct scheduler *scheduler, const struct trouble *trouble,
                    const struct observed_node *passed_on)
 {
     struct observed_node *node = observed_node_of(&scheduler->observations, trouble->last_worker);
-    if (trouble->attempts == 0 || node == NULL || node == passed_on)
+    bool has_failed = trouble->attempts > 0 || trouble->is_unopened;
+    if (!has_failed || node == NULL || node == passed_on)
         return;
     node->strikes++;
     suspect(scheduler, node);

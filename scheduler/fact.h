@@ -31,7 +31,8 @@ enum work {
     X(LIMIT, "exceeded a documented limit")                                                        \
     X(NODE_LOST, "lost its host")                                                                  \
     X(NOT_RUN, "was not run: a task that it comes after failed")                                   \
-    X(OUTPUT, "could not write its output files")
+    X(OUTPUT, "could not write its output files")                                                  \
+    X(OPEN, "could not begin")
 
 enum cause {
     CAUSE_NONE = 0,
@@ -291,7 +292,8 @@ struct range fact_range(const struct fact *fact);
 /* False for causes that are nobody's fault: they use up none of a task's attempts. */
 static inline bool cause_counts(enum cause cause)
 {
-    return cause != CAUSE_WORKER_LOST && cause != CAUSE_NODE_LOST && cause != CAUSE_STOPPED;
+    return cause != CAUSE_WORKER_LOST && cause != CAUSE_NODE_LOST && cause != CAUSE_STOPPED &&
+           cause != CAUSE_OPEN;
 }
 
 /* Borrow static strings. */

@@ -284,22 +284,26 @@ static struct fact_attempt_failed judge(struct scheduler *scheduler,
 {
     const struct scheduler_config *config = &scheduler->config;
     const struct trouble *trouble = state_find_trouble(scheduler->state, failed->work, range);
+    const struct observed_worker *worker =
+        observed_worker_find(&scheduler->observations, failed->worker);
     uint32_t attempts = trouble != NULL ? trouble->attempts : 0;
+    uint32_t delays = failed->is_open && worker != NULL ? worker->unopened_count : attempts;
     uint32_t crashes = trouble != NULL ? trouble->crashes : 0;
     const struct observed_node *node = observed_node_of(&scheduler->observations, failed->worker);
     bool is_last = failed->is_for_good || attempts + 1 >= config->attempts_max ||
                    (failed->is_crash && crashes + 1 >= config->crashes_max);
-    bool is_spared = failed->is_open && scheduler->is_unopened; /* it never had a chance */
+    /* It never had a chance: no attempt is used up, and surrender.c sees that there is an end. */
+    enum cause cause = failed->is_open && cause_counts(failed->cause) ? CAUSE_OPEN : failed->cause;
     return (struct fact_attempt_failed){
         .worker = failed->worker,
         .assignment = failed->assignment,
         .work = failed->work,
         .range = range,
-        .cause = failed->cause,
-        .detail = failed->detail,
+        .cause = cause,
+        .detail = cause == CAUSE_OPEN ? 0 : failed->detail,
         .is_crash = failed->is_crash,
-        .is_final = is_last && !is_spared && cause_counts(failed->cause),
-        .not_before_ns = next_attempt_ns(scheduler, attempts),
+        .is_final = is_last && cause_counts(cause),
+        .not_before_ns = next_attempt_ns(scheduler, delays),
         .text_size =
             failed->text_size < FACT_TEXT_BYTES_MAX ? failed->text_size : FACT_TEXT_BYTES_MAX,
         .text = failed->text,
@@ -367,14 +371,14 @@ void reports_take_failure(struct scheduler *scheduler, const struct input_attemp
         return;
     workers_heard(scheduler, failed->worker);
     scheduler->reported_assignment = failed->assignment;
-    if (failed->is_open)
-        surrender_note_unopened(scheduler, failed->worker);
-    else
-        surrender_note_opened(scheduler, failed->worker);
     const struct assignment *assignment =
         find_spoken_of(scheduler, failed->assignment, failed->worker, failed->work);
+    if (!failed->is_open)
+        surrender_note_opened(scheduler, failed->worker);
     if (assignment == NULL)
         return;
+    if (failed->is_open && !is_repeated(scheduler, assignment, failed->range))
+        surrender_note_unopened(scheduler, failed->worker);
     if (failed->work == WORK_RUN)
         take_task_failure(scheduler, failed, assignment);
     else

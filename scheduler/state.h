@@ -52,8 +52,9 @@ struct worker {
 struct trouble {
     enum work work;
     struct range range;
-    uint32_t attempts; /* failed ones that count; 0 when only lost or stopped ones */
+    uint32_t attempts; /* failed ones that count: no lost, stopped or unopened ones */
     uint32_t crashes;
+    bool is_unopened;           /* the last attempt failed before it began */
     uint32_t last_worker;       /* WORKER_NONE when it was in an earlier run */
     uint64_t not_before_ns;     /* earliest next attempt, on the clock of this run */
     uint64_t assignment;        /* RUN: the retry that is out, or 0 */

@@ -159,6 +159,7 @@ static void apply_returned(struct state *state, const struct fact_returned *retu
 
 static void count_failure(struct trouble *trouble, const struct fact_attempt_failed *failed)
 {
+    trouble->is_unopened = failed->cause == CAUSE_OPEN;
     trouble->last_worker = failed->worker;
     trouble->failed_assignment = failed->assignment;
     trouble->not_before_ns = failed->not_before_ns;

@@ -72,16 +72,16 @@ static void emit_failed_tasks(const struct snapshot *snapshot)
 static void emit_trouble(const struct snapshot *snapshot, const struct trouble *trouble)
 {
     uint32_t fact_count = trouble->attempts > 0 ? trouble->attempts : 1;
+    enum cause cause = trouble->is_unopened ? CAUSE_OPEN : CAUSE_STOPPED;
     for (uint32_t i = 0; i < fact_count; i++)
-        emit(snapshot,
-             (struct fact){
-                 .kind = FACT_ATTEMPT_FAILED,
-                 .as.attempt_failed = {.worker = trouble->last_worker,
-                                       .work = trouble->work,
-                                       .range = trouble->range,
-                                       .cause = trouble->attempts > 0 ? CAUSE_NONE : CAUSE_STOPPED,
-                                       .is_crash = i < trouble->crashes,
-                                       .not_before_ns = trouble->not_before_ns}});
+        emit(snapshot, (struct fact){.kind = FACT_ATTEMPT_FAILED,
+                                     .as.attempt_failed = {
+                                         .worker = trouble->last_worker,
+                                         .work = trouble->work,
+                                         .range = trouble->range,
+                                         .cause = trouble->attempts > 0 ? CAUSE_NONE : cause,
+                                         .is_crash = i < trouble->crashes,
+                                         .not_before_ns = trouble->not_before_ns}});
 }
 
 static void emit_failures(const struct snapshot *snapshot)

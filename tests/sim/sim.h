@@ -89,6 +89,7 @@ struct plan {
     uint32_t snapshot_permille;    /* of appends */
     uint32_t failing_tasks;        /* for good */
     uint32_t troubled_tasks;       /* fail at first, then succeed */
+    uint32_t unopened;             /* orders whose executor cannot open */
     uint32_t work_failures;        /* of split, merge and finish, each at first */
     bool has_failing_finish;       /* for good */
     bool lingers;                  /* workers of an earlier run go on sending */
@@ -120,6 +121,8 @@ struct sim_job {
     struct bad_task *bad;     /* ascending */
     size_t bad_count;
     uint32_t work_failures_left[WORK_FINISH + 1];
+    uint32_t unopened_left;
+    uint32_t unopened_count; /* so far */
     struct merge_fold *fold;
     struct task_graph *graph;  /* NULL: no task comes after another */
     struct task_graph *before; /* the same with its edges turned round */
@@ -131,6 +134,8 @@ void sim_job_close(struct sim_job *job);
 /* The first bad task at `task` or after it, or NULL. */
 struct bad_task *sim_job_find_bad(struct sim_job *job, uint64_t task);
 uint64_t sim_job_failed_task_count(const struct sim_job *job);
+/* In every attempt, whatever becomes of others. */
+bool sim_job_fails_by_itself(struct sim_job *job, uint64_t task);
 /* Appends the output that a serial run gives, straight from the definition. */
 void sim_job_reference(struct sim_job *job, struct byte_writer *output);
 /* The same for the tasks of `range` (with merge: a node), before finish. */
@@ -174,6 +179,8 @@ struct message {
     uint32_t attempt;
     bool is_whole;
     bool is_crash;
+    bool is_for_good;
+    bool is_open;
     bool is_prepare_failed;
     enum cause cause;
     uint64_t tasks_run;
@@ -245,6 +252,7 @@ struct slot {
     struct range *kept; /* tasks whose results the executor holds */
     size_t kept_count;
     size_t kept_capacity;
+    bool is_open; /* the executor could open */
 };
 
 struct sim_worker {

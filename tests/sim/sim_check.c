@@ -202,6 +202,8 @@ void check_step(struct world *world, const struct output *output)
 
 void check_stale(struct world *world, const struct message *message, const struct output *output)
 {
+    if (message->kind == MESSAGE_GOODBYE && message->incarnation == 0) /* it was never welcomed */
+        return;
     for (size_t i = 0; i < output->fact_count; i++) {
         enum fact_kind kind = output->facts[i].kind;
         if (kind == FACT_RETURNED || kind == FACT_ATTEMPT_FAILED || kind == FACT_WORKER_LOST ||
@@ -396,6 +398,9 @@ void check_end(struct world *world, enum run_end end)
                 state_worker_count(state));
     if (end == RUN_END_STOPPED && world->stop_count == 0)
         violate(world, "the run ends as stopped, but nobody asked for it");
+    if (end == RUN_END_UNOPENED && world->job.unopened_count < world->plan.config.attempts_max)
+        violate(world, "the run ends since nothing opens, but only %u orders did not",
+                world->job.unopened_count);
     if (end != RUN_END_DONE && end != RUN_END_TASKS_FAILED)
         return;
     if (state_phase(state) != PHASE_FINISHED)

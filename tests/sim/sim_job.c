@@ -141,12 +141,15 @@ static void draw_graph(struct sim_job *job)
     free(levels);
 }
 
-static bool fails_for_good(struct sim_job *job, uint64_t task)
+bool sim_job_fails_by_itself(struct sim_job *job, uint64_t task)
 {
-    if (job->fails != NULL)
-        return job->fails[task];
     const struct bad_task *bad = sim_job_find_bad(job, task);
     return bad != NULL && bad->task == task && bad->failures == UINT32_MAX;
+}
+
+static bool fails_for_good(struct sim_job *job, uint64_t task)
+{
+    return job->fails != NULL ? job->fails[task] : sim_job_fails_by_itself(job, task);
 }
 
 /* A failure goes up one level at least with each round. */
@@ -172,6 +175,7 @@ void sim_job_init(struct sim_job *job, const struct plan *plan, struct random_so
     for (uint64_t task = 0; task < plan->task_count; task++)
         job->cost_before_ns[task + 1] = job->cost_before_ns[task] + draw_cost(plan, task, source);
     draw_bad(job, source);
+    job->unopened_left = plan->unopened;
     job->work_failures_left[WORK_SPLIT] = plan->work_failures;
     job->work_failures_left[WORK_MERGE] = plan->work_failures;
     job->work_failures_left[WORK_FINISH] =

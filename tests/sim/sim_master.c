@@ -153,7 +153,7 @@ static void publish(struct world *world)
 static void end_run(struct world *world, enum run_end end)
 {
     check_end(world, end);
-    if (end == RUN_END_STOPPED || end == RUN_END_NO_WORKERS) {
+    if (end == RUN_END_STOPPED || end == RUN_END_NO_WORKERS || end == RUN_END_UNOPENED) {
         journal_cut(&world->journal, world->journal.count);
         world_relaunch(world, "relaunch after the run ended");
         return;
@@ -451,6 +451,8 @@ static struct input input_of(const struct message *message)
             .range = message->range,
             .cause = message->cause,
             .is_crash = message->is_crash,
+            .is_for_good = message->is_for_good,
+            .is_open = message->is_open,
             .text = "as planned",
             .text_size = 10,
         };

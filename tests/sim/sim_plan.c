@@ -160,6 +160,14 @@ static void draw_bad_nodes(struct plan *plan, struct random_source *source)
     config->probe_delay_ns = random_scale(source, 10 * SHEAF_NS_PER_MS, 2 * SHEAF_NS_PER_S);
 }
 
+/* From numbers of its own: seeds mean what they did before. */
+static void draw_unopened(struct plan *plan)
+{
+    struct random_source source = random_source_of(random_mix(plan->seed ^ 0x6f70656e));
+    bool is_drawn = plan->bad_nodes == 0 && draw_kind(plan, 400, &source);
+    plan->unopened = is_drawn ? (uint32_t)random_between(&source, 1, 30) : 0;
+}
+
 static void draw_faults(struct plan *plan, struct random_source *source)
 {
     static const uint32_t densities[] = {0, 150, 300, 500, 700, 700, 850, 1000};
@@ -185,6 +193,7 @@ static void draw_faults(struct plan *plan, struct random_source *source)
     if (most > 0 && plan->task_count <= 500 && draw_kind(plan, 40, source))
         plan->failing_tasks = (uint32_t)plan->task_count;
     draw_bad_nodes(plan, source);
+    draw_unopened(plan);
 }
 
 /* How many workers may be missing at the end, for good. */
@@ -254,10 +263,10 @@ void plan_print(const struct plan *plan)
     printf("plan: permille: %" PRIu32 " duplicates, %" PRIu32 " damaged payloads, %" PRIu32
            " lost records, %" PRIu32 " lost writes, %" PRIu32 " snapshots; %" PRIu32
            " tasks fail for good, %" PRIu32 " at first, %" PRIu32
-           " failures of other work%s%s%s%s\n",
+           " failures of other work, %" PRIu32 " unopened orders%s%s%s%s\n",
            plan->duplicate_permille, plan->damage_permille, plan->lost_record_permille,
            plan->lost_write_permille, plan->snapshot_permille, plan->failing_tasks,
-           plan->troubled_tasks, plan->work_failures,
+           plan->troubled_tasks, plan->work_failures, plan->unopened,
            plan->has_failing_finish ? ", finish fails for good" : "",
            plan->lingers ? ", old workers linger" : "",
            plan->keeps_queue_on_welcome ? ", queues kept on welcome" : "",

@@ -54,6 +54,7 @@ static void clear_slot(struct slot *slot)
     slot->order = NULL;
     slot->kept_count = 0;
     slot->tasks_run = 0;
+    slot->is_open = false;
     slot->generation++;
 }
 
@@ -222,6 +223,16 @@ static struct message *answer_to(const struct message *order, enum message_kind 
     return answer;
 }
 
+static void send_returned(struct world *world, struct sim_worker *worker, uint64_t assignment,
+                          struct range range)
+{
+    struct message *returned = message_create(MESSAGE_RETURNED);
+    returned->assignment = assignment;
+    returned->range = range;
+    trace(world, "returned", worker->rank, assignment, range);
+    world_send_to_master(world, worker, returned);
+}
+
 static void send_failed(struct world *world, struct sim_worker *worker, const struct slot *slot,
                         enum bad_kind kind)
 {
@@ -235,6 +246,10 @@ static void send_failed(struct world *world, struct sim_worker *worker, const st
         failed->range = (struct range){slot->stop - 1, 1};
     failed->cause = causes[kind];
     failed->is_crash = kind != BAD_FAILS;
+    /* A task that always fails may say so. */
+    failed->is_for_good = slot->order->work == WORK_RUN && kind == BAD_FAILS &&
+                          sim_job_fails_by_itself(&world->job, slot->stop - 1) &&
+                          (random_mix(slot->stop) & 1) != 0;
     trace(world, failed->is_crash ? "executor crashes" : "attempt fails", worker->rank,
           failed->assignment, failed->range);
     world_send_to_master(world, worker, failed);
@@ -308,12 +323,50 @@ static void end_other_work(struct world *world, struct sim_worker *worker, struc
     send_failed(world, worker, slot, BAD_FAILS);
 }
 
+/* Every other order may be one. */
+static bool is_unopened(struct world *world, const struct slot *slot)
+{
+    uint64_t drawn = random_mix(world->plan.seed ^ slot->order->assignment);
+    if (world->job.unopened_left == 0 || (drawn & 1) != 0)
+        return false;
+    world->job.unopened_left--;
+    world->job.unopened_count++;
+    return true;
+}
+
+/* Costs the first task of a range; the rest is given back, unless the executor dies of it. */
+static void fail_to_open(struct world *world, struct sim_worker *worker, struct slot *slot)
+{
+    struct message *failed = answer_to(slot->order, MESSAGE_FAILED);
+    struct range *range = &slot->order->range;
+    bool is_run = slot->order->work == WORK_RUN;
+    if (is_run)
+        failed->range = (struct range){range->first, 1};
+    failed->is_open = true;
+    failed->is_crash = (random_mix(slot->order->assignment) & 2) != 0;
+    failed->cause = failed->is_crash ? CAUSE_SIGNAL : CAUSE_PLUGIN;
+    bool goes_on = is_run && !failed->is_crash;
+    trace(world, "executor does not open", worker->rank, failed->assignment, failed->range);
+    world_send_to_master(world, worker, failed);
+    if (!goes_on)
+        return;
+    if (range->count > 1)
+        send_returned(world, worker, slot->order->assignment,
+                      (struct range){range->first + 1, range->count - 1});
+    range->count = 1;
+    slot->kept_count = 0;
+    send_report(world, worker, slot);
+}
+
 static void slot_handle(struct world *world, struct sim_worker *worker, const struct event *event)
 {
     struct slot *slot = &worker->slots[event->detail];
     if (slot->generation != event->generation || slot->order == NULL)
         return;
-    if (slot->order->work == WORK_RUN) {
+    if (!slot->is_open && is_unopened(world, slot)) {
+        fail_to_open(world, worker, slot);
+    } else if (slot->order->work == WORK_RUN) {
+        slot->is_open = true;
         if (!end_tasks(world, worker, slot))
             return;
     } else {
@@ -336,16 +389,6 @@ static void on_assign(struct world *world, struct sim_worker *worker, const stru
     worker->queue[place] = order;
     worker->queue_count++;
     start_orders(world, worker);
-}
-
-static void send_returned(struct world *world, struct sim_worker *worker, uint64_t assignment,
-                          struct range range)
-{
-    struct message *returned = message_create(MESSAGE_RETURNED);
-    returned->assignment = assignment;
-    returned->range = range;
-    trace(world, "returned", worker->rank, assignment, range);
-    world_send_to_master(world, worker, returned);
 }
 
 static void remove_queued(struct sim_worker *worker, size_t place)

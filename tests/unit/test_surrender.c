@@ -123,6 +123,33 @@ static void open_that_fails_on_one_worker_costs_its_tasks_alone(void **state)
     given_end(given);
 }
 
+/* Nor of a split or finish: more of them than a merge has attempts, on two workers in turn. */
+static void open_that_fails_is_no_attempt_of_a_merge(void **state)
+{
+    (void)state;
+    struct scheduler_config config = scheduler_config_default();
+    config.merge_fan_in = 2;
+    struct given *given =
+        given_job(&config, (struct fact_job_accepted){.task_count = 1, .has_finish = true});
+    worker_joins(given, 1);
+    struct effect run = expect_run(given, 1, 0, 1);
+    worker_joins(given, 2);
+    reported(given, &run);
+    struct effect finish = expect_any_assign(given);
+    for (int i = 0; i < 4; i++) {
+        failed_with(given, &finish,
+                    (struct input_attempt_failed){
+                        .range = finish.range, .cause = CAUSE_PLUGIN, .is_open = true});
+        const struct fact *failed = expect_fact(given, FACT_ATTEMPT_FAILED);
+        assert_false(failed->as.attempt_failed.is_final);
+        assert_int_equal(failed->as.attempt_failed.cause, CAUSE_OPEN);
+        passed(given, SHEAF_NS_PER_S);
+        finish = expect_any_assign(given);
+        assert_int_equal(finish.attempt, 1);
+    }
+    given_end(given);
+}
+
 /* Of three tasks that are out one is the last that may fail. */
 static void limit_of_failures_lets_end_what_runs_and_starts_nothing(void **state)
 {
@@ -185,6 +212,7 @@ int main(void)
         cmocka_unit_test(open_that_fails_spares_the_task_that_it_ends_with),
         cmocka_unit_test(open_that_fails_waits_for_workers_that_may_still_come),
         cmocka_unit_test(open_that_fails_on_one_worker_costs_its_tasks_alone),
+        cmocka_unit_test(open_that_fails_is_no_attempt_of_a_merge),
         cmocka_unit_test(limit_of_failures_lets_end_what_runs_and_starts_nothing),
         cmocka_unit_test(next_run_counts_failures_anew),
         cmocka_unit_test(limit_that_the_last_task_reaches_changes_nothing),
