@@ -313,6 +313,7 @@ static void execute(struct executor *executor)
         break;
     }
     surroundings_restore_memory();
+    surroundings_look(clock_monotonic_ns());
 }
 
 static bool has_order(const struct shared_slot *slot)
@@ -345,8 +346,8 @@ static void receive(struct executor *executor)
 
 _Noreturn static void quit(struct executor *executor)
 {
+    publish_phase(executor, EXECUTOR_CLOSE);
     if (executor->is_open && executor->options.table->close != NULL) {
-        publish_phase(executor, EXECUTOR_CLOSE);
         struct attempt_failure ignored; /* close returns nothing */
         call_hook(executor, "close", call_close, NULL, &ignored);
     }
@@ -390,5 +391,7 @@ _Noreturn void executor_main(const struct executor_options *options)
             quit(executor);
         execute(executor);
         publish_phase(executor, EXECUTOR_IDLE);
+        if (surroundings_are_spoilt()) /* another one takes its place */
+            quit(executor);
     }
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -284,10 +285,25 @@ static void fill_crash(const struct slot *slot, struct slot_event *event)
             (struct slot_failure_limits){slot->group->task_timeout_ns, slot->group->memory_bytes});
 }
 
+/* It left by itself between two orders, and has not seen the next one. */
+static bool has_left(const struct slot *slot)
+{
+    return slot->is_busy && slot->kill_cause == CAUSE_NONE && WIFEXITED(slot->end_status) &&
+           WEXITSTATUS(slot->end_status) == 0 &&
+           atomic_load(&slot->shared->order) != slot->order.seq &&
+           atomic_load(&slot->shared->phase) == EXECUTOR_CLOSE;
+}
+
 /* The executor has ended and all its reports are read. 1 with an event if it was at work. */
 static int end_executor(struct slot *slot, struct slot_event *event)
 {
     bool is_event = slot->is_busy;
+    if (has_left(slot)) {
+        detach(slot);
+        slot->outgoing_sent = 0; /* the order goes to the next one */
+        slot_start_executor(slot);
+        return 0;
+    }
     if (is_event) {
         fill_crash(slot, event);
         if (was_merging(slot))

@@ -129,6 +129,7 @@ void surroundings_note(void)
     for (int i = 0; i < RLIMIT_NLIMITS; i++)
         getrlimit((__rlimit_resource_t)i, &noted.limits[i]);
     note_environment();
+    surroundings_note_kernel();
     noted.is_there = true;
     atomic_store_explicit(&surroundings_changes, 0, memory_order_relaxed);
 }
@@ -157,4 +158,22 @@ void surroundings_restore(void)
     if (noted.is_there && (changes & CHANGED_LIMITS) != 0)
         restore_limits();
     atomic_store(&surroundings_changes, 0); /* to set back was a change, too */
+}
+
+/* A folder that was removed cannot be gone back to again and again. */
+static bool is_elsewhere(void)
+{
+    char *now = getcwd(NULL, 0);
+    bool is_same = now != NULL && noted.directory != NULL && strcmp(now, noted.directory) == 0;
+    free(now);
+    return !is_same;
+}
+
+void surroundings_restore_all(void)
+{
+    unsigned changes = CHANGED_MASK | CHANGED_CORES | CHANGED_SIGNALS | CHANGED_LIMITS;
+    if (is_elsewhere())
+        changes |= CHANGED_DIRECTORY;
+    atomic_fetch_or(&surroundings_changes, changes);
+    surroundings_restore();
 }

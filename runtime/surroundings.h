@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum surroundings_change {
     CHANGED_DIRECTORY = 1 << 0,
@@ -42,5 +43,19 @@ void surroundings_restore(void);
 /* Likewise, what changes without a call that could be noticed: strings of the environment that are
  * written to, instructions that change how numbers are rounded. It costs no system call. */
 void surroundings_restore_memory(void);
+/* Sets back all of that, as if everything had changed. */
+void surroundings_restore_all(void);
+
+/* surroundings_look.c: what is not watched, or was changed by system calls of the plug-in's own. */
+#define SURROUNDINGS_GLANCE_NS ((uint64_t)1000 * 1000)      /* at least, from look to look ... */
+#define SURROUNDINGS_LOOK_NS   ((uint64_t)20 * 1000 * 1000) /* ... and at everything */
+
+/* Takes note of descriptors, niceness, timers and handlers of signals. */
+void surroundings_note_kernel(void);
+/* After a call of the plug-in: sets back what has changed, if the last look is long enough ago.
+ * Files, pipes and sockets that were opened since are closed, which is told. */
+void surroundings_look(uint64_t now_ns);
+/* Something cannot be set back: the executor is to be replaced. */
+bool surroundings_are_spoilt(void);
 
 #endif

@@ -335,7 +335,8 @@ void task_runner_run(struct task_runner *runner, const struct slot_order *order,
         adapt_chunk(runner, runner->next - chunk_first, now_ns - chunk_start_ns);
         tell_of_failures(runner, now_ns);
         chunk_start_ns = now_ns;
-        runner->is_full = runner->is_full || report_is_full(runner);
+        surroundings_look(now_ns);
+        runner->is_full = runner->is_full || report_is_full(runner) || surroundings_are_spoilt();
     }
     if (runner->is_full)
         give_up_rest(runner);

@@ -36,10 +36,36 @@ static void no_task_finds_what_another_has_changed(void **state)
 {
     (void)state;
     static const char *const ways[] = {
-        "directory", "mask",   "cores", "signals",      "rounding",       "limit",
-        "variable",  "string", "fork",  "new variable", "no environment", "fork at once"};
+        "directory",     "mask",     "cores",      "signals",      "rounding",       "limit",
+        "variable",      "string",   "fork",       "new variable", "no environment", "fork at once",
+        "niceness",      "handler",  "alarm",      "timer",        "file",           "far file",
+        "raw directory", "raw mask", "raw signals"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         check_all_find_the_same(ways[i]);
+}
+
+/* Its order ends early; the next one finds everything as the first task did. */
+static void executor_that_cannot_be_set_back_is_replaced(void **state)
+{
+    (void)state;
+    struct slot_fixture *fixture = given_job("untidy");
+    char first[256];
+    given_parameter(fixture, "task", "2");
+    given_parameter(fixture, "how", "niceness for good");
+    given_slots(fixture, 1);
+    when_given(fixture, 0, WORK_RUN, (struct range){0, 6}, TASKS);
+    const struct slot_event *event = next_event_is(fixture, SLOT_EVENT_DONE);
+    assert_int_equal(event->range.count, 3);
+    size_t line = event->body_size / 3;
+    assert_true(line < sizeof first);
+    memcpy(first, event->body, line);
+    for (uint64_t task = 3; task < TASKS; task += 3) {
+        when_given(fixture, 0, WORK_RUN, (struct range){task, 3}, TASKS);
+        event = next_event_is(fixture, SLOT_EVENT_DONE);
+        assert_int_equal(event->body_size, 3 * line);
+        assert_memory_equal(event->body, first, line);
+    }
+    fixture_end(fixture);
 }
 
 static void check_threads(const char *text)
@@ -82,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_task_finds_what_another_has_changed),
+        cmocka_unit_test(executor_that_cannot_be_set_back_is_replaced),
         cmocka_unit_test(plugin_is_loaded_with_a_thread_for_each_core_of_its_slot),
         cmocka_unit_test(number_of_threads_that_the_user_sets_stays),
     };
