@@ -47,8 +47,11 @@ static json_t *example_of(const struct failure_group *group, const struct failur
 {
     json_t *json = json_object();
     json_object_set_new(json, "worker", number_of(example->worker));
-    if (group->work == 0)
+    if (group->work == 0) {
+        if (example->attempt > 0)
+            json_object_set_new(json, "run", number_of(example->attempt));
         return json;
+    }
     json_object_set_new(json, "first_task", number_of(example->range.first));
     json_object_set_new(json, "tasks", number_of(example->range.count));
     json_object_set_new(json, "attempt", number_of(example->attempt));

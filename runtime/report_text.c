@@ -138,7 +138,10 @@ static void print_examples(const struct failure_group *group, FILE *out)
     for (uint32_t i = 0; i < group->example_count; i++) {
         const struct failure_example *example = &group->examples[i];
         if (group->work == 0) {
-            fprintf(out, "    worker %" PRIu32 "\n", example->worker);
+            fprintf(out, "    worker %" PRIu32, example->worker);
+            if (example->attempt > 0)
+                fprintf(out, " of run %" PRIu32, example->attempt);
+            fputc('\n', out);
             shown_count++;
             continue;
         }

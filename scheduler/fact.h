@@ -165,7 +165,7 @@ struct fact_attempt_failed {
 /* An attempt, or the loss of a worker, that stands for others of its group. */
 struct failure_example {
     uint32_t worker;
-    uint32_t attempt;   /* 0 for a lost worker */
+    uint32_t attempt;   /* of a lost worker the run, as it has the number in each; 0: not known */
     struct range range; /* what failed; empty for a lost worker */
     uint32_t text_size;
     const char *text; /* borrowed; not NUL-terminated */

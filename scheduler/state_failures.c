@@ -43,7 +43,7 @@ void state_count_loss(struct state *state, const struct fact_worker_lost *lost)
         .count = 1,
         .order_count = lost->order_count,
         .has_example = true,
-        .example = {.worker = lost->worker},
+        .example = {.worker = lost->worker, .attempt = (uint32_t)state->incarnation},
         .host_size = lost->host_size,
         .host = lost->host,
     };

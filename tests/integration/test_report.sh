@@ -110,7 +110,7 @@ lost_worker_is_counted_and_costs_no_attempt()
     "$sheaf" report "$dir" | tee lost.report
     says lost '^done +40 of 40 tasks$' &&
         says lost "^1 worker was lost on $(uname -n): nothing was heard of it any more$" &&
-        says lost 'no task lost an attempt by it$' && says lost '^    worker 1$'
+        says lost 'no task lost an attempt by it$' && says lost '^    worker 1 of run 1$'
 }
 
 # While the run goes on.
