@@ -5,8 +5,8 @@
 #include "../scheduler/scheduler.h"
 #include "clock.h"
 #include "mpirun.h"
+#include "mpirun_guard.h"
 #include "mpirun_output.h"
-#include "process_guard.h"
 #include "process_tree.h"
 #include "process_watch.h"
 #include "progress.h"
@@ -44,8 +44,6 @@ enum {
     POLL_MS_START = 100,
     KILL_PATIENCE_MS = 5000,
     DRAIN_MS = 200,
-    /* For mpirun to end on the SIGTERM that it gets when the launcher is killed. */
-    ORPHAN_PATIENCE_MS = 5000,
 };
 
 enum stage {
@@ -549,11 +547,10 @@ static int open_streams(struct launch *launch, struct process_streams *streams,
     return 0;
 }
 
-/* An mpirun that is told to end while it starts may hang for ever instead. */
 static void guard_mpirun(struct launch *launch)
 {
     struct sheaf_error error;
-    if (process_guard_start(launch->tree.leader, ORPHAN_PATIENCE_MS, &error) < 0)
+    if (mpirun_guard_start(launch->tree.leader, launch->options->dir, &error) < 0)
         mpirun_output_note(launch->output, "nobody will end mpirun if the launcher is killed: %s",
                            error.text);
 }

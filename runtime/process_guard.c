@@ -22,8 +22,8 @@ static void place(struct process_watch *parent, struct process_watch *process)
 }
 
 /* In the child. */
-static _Noreturn void guard(struct process_watch parent, struct process_watch process,
-                            int patience_ms)
+static _Noreturn void be_guard(struct process_watch parent, struct process_watch process,
+                               const struct process_guard *guard)
 {
     int null = open("/dev/null", O_RDWR);
     if (null < 0)
@@ -35,23 +35,26 @@ static _Noreturn void guard(struct process_watch parent, struct process_watch pr
     close_range(FIRST_UNUSED, ~0U, 0);
     setsid(); /* signals to the group are for the parent */
     process_watch_wait(&parent, -1);
-    process_watch_wait(&process, patience_ms);
+    process_watch_wait(&process, guard->patience_ms);
     process_watch_signal(&process, SIGKILL);
+    close_range(PARENT, ~0U, 0);
+    if (guard->afterwards != NULL)
+        guard->afterwards(guard->context);
     _exit(0);
 }
 
-int process_guard_start(pid_t process, int patience_ms, struct sheaf_error *error)
+int process_guard_start(const struct process_guard *guard, struct sheaf_error *error)
 {
     struct process_watch parent = {.process = 0};
     struct process_watch watched = {.process = 0};
     int code = 0;
-    if (!process_watch_open(&parent, getpid()) || !process_watch_open(&watched, process)) {
+    if (!process_watch_open(&parent, getpid()) || !process_watch_open(&watched, guard->process)) {
         code = sheaf_error_set_errno(error, errno, "cannot watch processes");
         goto out;
     }
     pid_t child = fork();
     if (child == 0)
-        guard(parent, watched, patience_ms);
+        be_guard(parent, watched, guard);
     if (child < 0)
         code = sheaf_error_set_errno(error, errno, "cannot start a process");
 out:

@@ -324,6 +324,18 @@ void world_files_sweep(const char *dir)
     free(path);
 }
 
+void world_files_sweep_when_dead(const char *dir)
+{
+    enum { ROUNDS = 25, ROUND_NS = 200000000 };
+    char *path = join(dir, FOLDER);
+    world_files_sweep(dir);
+    for (int i = 0; i < ROUNDS && access(path, F_OK) == 0; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = ROUND_NS}, NULL);
+        world_files_sweep(dir);
+    }
+    free(path);
+}
+
 /* ---- a world's life ---- */
 
 char *world_files_begin(const char *dir)

@@ -20,6 +20,9 @@ void world_files_note_rank(const char *world, bool is_mpi_up);
 
 /* Removes what is left on this host by worlds of the run in `dir` that have ended, for certain. */
 void world_files_sweep(const char *dir);
+/* The same again and again until there are no records, for some seconds: the last processes of a
+ * world are about to end. */
+void world_files_sweep_when_dead(const char *dir);
 /* No process of the world is left here: sweeps. If it has ended in order on all hosts its records
  * go, else those of other hosts stay for the next start. Owns `world`, which may be NULL. */
 void world_files_finish(const char *dir, char *world, bool is_in_order);

@@ -5,13 +5,15 @@
 # Open MPI's folder for temporary files, for each run its own; short, as it keeps sockets there.
 sessions=$(mktemp -d "${TMPDIR:-/tmp}/s.XXXX")
 
-# run_of NAME [SESSIONS]: 60 tasks of 100 ms in the run directory NAME, until they are done.
+# run_of NAME [SESSIONS]: 20 tasks in the run directory NAME, until they are done; the last four
+# wait for NAME.go.
 run_of()
 {
     local name=$1 sessions=$sessions/${2:-$1}
     mkdir -p "$sessions"
-    TMPDIR=$sessions "$sheaf" run "$TEST_PLUGINS/ledger.so" --quiet --tasks 60 \
-        -p milliseconds=100 -p ledger="$work/$name.ledger" --workers 2 --slots 2 \
+    TMPDIR=$sessions "$sheaf" run "$TEST_PLUGINS/ledger.so" --quiet --tasks 20 \
+        -p milliseconds=10 -p ledger="$work/$name.ledger" -p held=16 -p release="$work/$name.go" \
+        --workers 2 --slots 2 \
         --dir "$work/$name" >"$name.out" 2>>"$name.said"
 }
 
@@ -65,12 +67,14 @@ kill_all_of()
 undisturbed_run_leaves_nothing()
 {
     segments=/dev/shm/none
+    touch calm.go
     run_of calm && no_file_is_left_of calm
 }
 
 killed_mpirun_leaves_nothing()
 {
     begun_run_of once || return 1
+    touch once.go
     kill -KILL "$mpirun"
     wait $job || { fail "exit status $?"; return 1; }
     no_file_is_left_of once
@@ -80,13 +84,24 @@ next_start_removes_what_a_killed_run_left()
 {
     begun_run_of all && kill_all_of all || return 1
     segments_are_there || { fail "nothing was left in /dev/shm, so this shows nothing"; return 1; }
+    touch all.go
     run_of all || { fail "exit status $?"; return 1; }
     no_file_is_left_of all
+}
+
+killed_launcher_leaves_nothing()
+{
+    begun_run_of alone || return 1
+    touch alone.go
+    kill -KILL "$(pgrep -P $job -x sheaf | head -n 1)"
+    no_process_is_left "$work/alone" && wait_for 60 eval 'no_file_is_left_of alone' ||
+        no_file_is_left_of alone
 }
 
 other_runs_keep_what_they_have()
 {
     begun_run_of first && kill_all_of first || return 1
+    touch first.go other.go
     run_of other first || { fail "exit status $?"; return 1; }
     segments_are_there && [ -n "$(find "$sessions/first" -name 'pid.*' -o -name 'prterun.*')" ] ||
         { fail "another run has removed what is not its own"; return 1; }
@@ -207,6 +222,7 @@ journal_before_an_edit_goes_at_once()
 check undisturbed_run_leaves_nothing undisturbed_run_leaves_nothing
 check killed_mpirun_leaves_nothing killed_mpirun_leaves_nothing
 check next_start_removes_what_a_killed_run_left next_start_removes_what_a_killed_run_left
+check killed_launcher_leaves_nothing killed_launcher_leaves_nothing
 check other_runs_keep_what_they_have other_runs_keep_what_they_have
 for name in staged_files_of_killed_copies_go_at_the_end_of_the_run \
     staged_files_of_killed_copies_go_with_the_next_run \
