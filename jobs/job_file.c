@@ -84,13 +84,13 @@ int job_file_read_plugin(struct job_reader *reader, yaml_node_t *value)
 static int read_name(struct job_reader *reader, yaml_node_t *value)
 {
     const char *text = job_yaml_text(value);
-    bool is_good = text != NULL && text[0] != '\0' && text[0] != '.' &&
+    bool is_good = text != NULL && text[0] != '\0' && text[0] != '.' && text[0] != '-' &&
                    strlen(text) <= JOB_NAME_BYTES_MAX && strchr(text, '/') == NULL;
     for (const char *at = text; is_good && *at != '\0'; at++)
         is_good = (unsigned char)*at >= ' ' && *at != 0x7f;
     if (!is_good)
         return job_reader_must_be(reader, value, "name",
-                                  "a file name (at most 100 bytes, no '/', no '.' at the start)");
+                                  "a file name (at most 100 bytes, no '/', no '.' or '-' at the start)");
     reader->job->name = memory_copy_string(text);
     return 0;
 }

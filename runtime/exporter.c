@@ -4,6 +4,7 @@
 #include "../scheduler/memory.h"
 #include "../scheduler/scheduler.h"
 #include "atomic_file.h"
+#include "exported_mode.h"
 #include "file_beside.h"
 #include "run_place.h"
 #include "clock.h"
@@ -54,7 +55,7 @@ static int open_directory(const char *path, const struct state *state, struct sh
     int code = run_place_check_owner(path, error);
     if (code != 0)
         return code;
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    if (mkdir(path, EXPORTED_FOLDER_MODE) != 0 && errno != EEXIST)
         return sheaf_error_set_errno(error, errno, "cannot make the output directory %s", path);
     DIR *stream = opendir(path);
     if (stream == NULL)
@@ -80,7 +81,7 @@ static int open_log(struct exporter *exporter, struct sheaf_error *error)
                                "name; choose another",
                                path);
     file_beside_sweep(path);
-    int descriptor = file_beside_make(path, 0666, &exporter->log_beside);
+    int descriptor = file_beside_make(path, EXPORTED_FILE_MODE, &exporter->log_beside);
     exporter->log = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
     if (exporter->log == NULL) {
         int code = sheaf_error_set_errno(error, errno, "cannot write the job log %s", path);
@@ -143,7 +144,7 @@ static int write_file(const struct exporter *exporter, struct task_file written,
     snprintf(path, path_bytes, "%s/%06" PRIu64 "%s", exporter->options.output_dir, written.task,
              written.ending);
     const struct atomic_file file = {
-        .path = path, .data = written.data, .size = written.size, .mode = 0666};
+        .path = path, .data = written.data, .size = written.size, .mode = EXPORTED_FILE_MODE};
     int code = atomic_file_write(&file, error);
     free(path);
     return code;

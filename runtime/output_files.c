@@ -3,6 +3,7 @@
 
 #include "../scheduler/memory.h"
 #include "disk.h"
+#include "exported_mode.h"
 #include "staging.h"
 
 #include <errno.h>
@@ -297,7 +298,7 @@ static int check_file(const struct output_files *files, const struct output_file
 static int write_list(const struct output_files *files)
 {
     int descriptor = openat(files->folders[0].descriptor, LIST_NAME,
-                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, EXPORTED_FILE_MODE);
     if (descriptor < 0)
         return -1;
     int result = 0;

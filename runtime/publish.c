@@ -3,6 +3,7 @@
 
 #include "../jobs/command_record.h"
 #include "../scheduler/memory.h"
+#include "exported_mode.h"
 #include "file_beside.h"
 #include "run_place.h"
 
@@ -94,7 +95,7 @@ static int open_output(struct publisher *publisher, struct sheaf_error *error)
     if (publisher->is_in_place)
         publisher->descriptor = open(publisher->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     else
-        publisher->descriptor = file_beside_make(publisher->path, 0666, &publisher->path_beside);
+        publisher->descriptor = file_beside_make(publisher->path, EXPORTED_FILE_MODE, &publisher->path_beside);
     return publisher->descriptor >= 0 ? 0 : write_error(publisher->path, errno, error);
 }
 

@@ -2,6 +2,7 @@
 #include "staging.h"
 
 #include "../scheduler/memory.h"
+#include "exported_mode.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -237,7 +238,7 @@ static int make_folder(const char *folder)
         if (character != '/' && character != '\0')
             continue;
         *at = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        if (mkdir(path, EXPORTED_FOLDER_MODE) != 0 && errno != EEXIST)
             result = -1;
         *at = character;
         if (character == '\0')
@@ -259,7 +260,7 @@ static void close_descriptor(int *descriptor)
 static int open_own(struct staging *staging)
 {
     struct stat status;
-    if (mkdirat(staging->hidden_descriptor, staging->name, 0777) != 0)
+    if (mkdirat(staging->hidden_descriptor, staging->name, EXPORTED_FOLDER_MODE) != 0)
         return -1;
     staging->descriptor = openat(staging->hidden_descriptor, staging->name, FOLDER_FLAGS);
     if (staging->descriptor < 0)
