@@ -89,8 +89,9 @@ static int read_name(struct job_reader *reader, yaml_node_t *value)
     for (const char *at = text; is_good && *at != '\0'; at++)
         is_good = (unsigned char)*at >= ' ' && *at != 0x7f;
     if (!is_good)
-        return job_reader_must_be(reader, value, "name",
-                                  "a file name (at most 100 bytes, no '/', no '.' or '-' at the start)");
+        return job_reader_must_be(
+            reader, value, "name",
+            "a file name (at most 100 bytes, no '/', no '.' or '-' at the start)");
     reader->job->name = memory_copy_string(text);
     return 0;
 }

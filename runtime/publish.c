@@ -95,7 +95,8 @@ static int open_output(struct publisher *publisher, struct sheaf_error *error)
     if (publisher->is_in_place)
         publisher->descriptor = open(publisher->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     else
-        publisher->descriptor = file_beside_make(publisher->path, EXPORTED_FILE_MODE, &publisher->path_beside);
+        publisher->descriptor =
+            file_beside_make(publisher->path, EXPORTED_FILE_MODE, &publisher->path_beside);
     return publisher->descriptor >= 0 ? 0 : write_error(publisher->path, errno, error);
 }
 

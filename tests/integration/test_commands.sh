@@ -440,6 +440,9 @@ outputs_are_files_of_a_directory()
     "$sheaf" run --quiet --output-dir outputs tasks.txt --dir "$dir" >printed 2>said ||
         { cat said && fail "the edited list failed" || return 1; }
     diff <(ls outputs) <(printf '%06d.%s\n' 0 err 0 out) && printf c | cmp - outputs/000000.out
+    (umask 000 && "$sheaf" run -q --output-dir open-to-all --joblog open.log -o open.txt tasks.txt \
+        --dir "$dir-open") || { fail "failed under umask 000"; return 1; }
+    [ -z "$(find open-to-all open.log open.txt -perm -o=w)" ] || { ls -lR open*; return 1; }
     run --output-dir outputs "$TEST_PLUGINS/echo.so" --tasks 1
     [ $? = 2 ] && grep -q 'are for commands' said || { cat said && fail "a plug-in"; }
 }

@@ -41,6 +41,10 @@ example_in_cplusplus_runs()
     cat data/*.txt | tr -s ' \t' '\n\n' | grep . |
         awk '{ count[length($0)]++ } END { for (i in count) print i, count[i] }' | sort -n |
         diff - printed || fail "wrong lengths" || return 1
+    rm lengths.so # that which was built with the others will do
+    SHEAF_PLUGIN_PATH=$abs_top_builddir/examples "$sheaf" run -q --dir built lengths.yaml >same &&
+        cmp printed same || fail "the built one" || return 1
+    compile "$examples/lengths.cpp" || return 1
     printf 'short\n%040d\n' 0 >data/island.txt
     "$sheaf" run -q --fresh lengths.yaml >printed 2>said && fail "a text is not one" && return 1
     grep -q 'a word of 40 letters: is this a text?' said ||

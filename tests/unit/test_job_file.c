@@ -237,10 +237,10 @@ static const struct {
     {"ranges: {min: 0}", "ranges.min must be a count of tasks from 1 to 2^40, found \"0\""},
     {"ranges: {min: 5, max: 4}", "ranges.min is 5 and ranges.max is 4; min must not be larger"},
     {"name: a/b",
-     "name must be a file name (at most 100 bytes, no '/', no '.' at the start), found "
+     "name must be a file name (at most 100 bytes, no '/', no '.' or '-' at the start), found "
      "\"a/b\""},
-    {"name: [a]",
-     "name must be a file name (at most 100 bytes, no '/', no '.' at the start), found a list"},
+    {"name: [a]", "name must be a file name (at most 100 bytes, no '/', no '.' or '-' at the "
+                  "start), found a list"},
     {"output: ''", "output must be the name of a file, or - for standard output, found \"\""},
     {"? [a]\n: 1", "a key of the job is a list; it must be a word"},
 };
