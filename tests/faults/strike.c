@@ -36,7 +36,7 @@ static const char *const kind_names[KINDS] = {"launcher", "mpirun",   "master", 
 enum { DESCENDANTS_MAX = 512 };
 
 static _Atomic uint64_t *counts; /* NULL: nothing is counted */
-static int log_descriptor = -1;
+static char log_path[4096];
 static enum kind own_kind;
 static enum kind struck_kind = KINDS;
 static uint64_t struck_call;
@@ -85,7 +85,9 @@ static void strike(void)
     for (int i = 0; i < count; i++)
         length += snprintf(line + length, sizeof line - (size_t)length, " %d", (int)processes[i]);
     line[length++] = '\n';
-    if (write(log_descriptor, line, (size_t)length) != length)
+    /* Spawners and executors have closed what they did not know. */
+    int log = open(log_path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (log < 0 || write(log, line, (size_t)length) != length)
         abort();
     kill(getpid(), struck_signal);
 }
@@ -147,15 +149,9 @@ __attribute__((constructor)) static void begin(void)
     struck_call = call;
     own_kind = kind_of_program();
     int file = open(path, O_RDWR | O_CLOEXEC);
-    log_descriptor = open(log, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (file < 0 || log_descriptor < 0)
+    if (file < 0 || access(log, W_OK) != 0 || strlen(log) >= sizeof log_path)
         return; /* the run is over, and its files have gone */
-    /* Programs close what they do not know: a number that they are not likely to take. */
-    int high = fcntl(log_descriptor, F_DUPFD_CLOEXEC, 900);
-    if (high >= 0) {
-        close(log_descriptor);
-        log_descriptor = high;
-    }
+    strcpy(log_path, log);
     void *shared = mmap(NULL, KINDS * sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
     pthread_atfork(NULL, NULL, on_fork);
