@@ -13,10 +13,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_names(const struct host_list *list)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "0123456789._:%[]-";
+                                  "0123456789._:%[]@-";
     for (size_t i = 0; i < list->count; i++) {
         const char *name = list->hosts[i].name;
+        const char *after_user = strrchr(name, '@');
         CHECK(name[0] != '\0' && name[0] != '-' && name[strspn(name, allowed)] == '\0');
+        CHECK(after_user == NULL || (after_user[1] != '\0' && after_user[1] != '-'));
     }
 }
 
