@@ -390,6 +390,18 @@ static bool is_left_to_complete(void)
            world[strspn(world, "0123456789")] != '\0';
 }
 
+/* Its mpirun is gone and the launcher, which outlives the world, has adopted it. */
+static bool is_adopted(void)
+{
+    char path[64];
+    char own[PATH_MAX];
+    char of_parent[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%ld/exe", (long)getppid());
+    ssize_t size = readlink("/proc/self/exe", own, sizeof own);
+    return size > 0 && readlink(path, of_parent, sizeof of_parent) == size &&
+           memcmp(own, of_parent, (size_t)size) == 0;
+}
+
 void world_files_note_rank(const char *world, bool is_mpi_up)
 {
     struct world_host host;
@@ -397,7 +409,7 @@ void world_files_note_rank(const char *world, bool is_mpi_up)
     char *path = run_place_open(dir, NULL) == 0 ? path_of_record(world, kinds[1], &host) : NULL;
     struct world_record *record = memory_allocate(sizeof *record);
     bool is_needed = path != NULL && (is_mpi_up ? is_left_to_complete() : !run_place_has(path));
-    if (is_needed && world_record_begin(record, getppid())) {
+    if (is_needed && world_record_begin(record, getppid()) && !is_adopted()) {
         world_record_add_rank(record);
         write_record(record, path);
     }

@@ -2,6 +2,7 @@
 #include "../../runtime/world_files.h"
 #include "scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -515,6 +516,26 @@ static void records_of_a_world_that_ended_in_order_go_on_all_hosts(void **state)
     fixture_close(&fixture);
 }
 
+/* The child has the program of its parent, as a rank that its launcher has adopted. */
+static void rank_without_its_mpirun_leaves_no_record(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    given_fixture(&fixture);
+    char *world = world_files_begin(fixture.scratch.path);
+    assert_non_null(world);
+    pid_t child = fork();
+    if (child == 0) {
+        world_files_note_rank(world, false);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    struct scratch_path folder = scratch_path(&fixture.scratch, "worlds");
+    assert_int_equal(rmdir(folder.text) == 0 || errno == ENOENT, 1);
+    world_files_finish(fixture.scratch.path, world, true);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +561,7 @@ int main(void)
         cmocka_unit_test(sweep_keeps_records_of_the_living_and_of_other_hosts_for_some_days),
         cmocka_unit_test(sweep_does_not_read_what_others_may_have_written),
         cmocka_unit_test(records_of_a_world_that_ended_in_order_go_on_all_hosts),
+        cmocka_unit_test(rank_without_its_mpirun_leaves_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
