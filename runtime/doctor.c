@@ -11,6 +11,7 @@
 #include "print_foreign.h"
 #include "process_memory.h"
 #include "start_room.h"
+#include "unnamed_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,22 +179,6 @@ static void check_filesystem(struct doctor *doctor)
     }
 }
 
-/* An open file without a name, or -1 with errno. */
-static int open_unnamed(const char *dir)
-{
-    int descriptor = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (descriptor >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-        return descriptor;
-    size_t size = strlen(dir) + sizeof "/.sheaf-doctor-XXXXXX";
-    char *path = memory_allocate(size);
-    snprintf(path, size, "%s/.sheaf-doctor-XXXXXX", dir);
-    descriptor = mkostemp(path, O_CLOEXEC);
-    if (descriptor >= 0)
-        unlink(path);
-    free(path);
-    return descriptor;
-}
-
 static int compare_times(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;
@@ -225,7 +210,7 @@ static int measure_sync(int descriptor, uint64_t *median_ns)
 /* What the lock of a run directory and its journal need. */
 static void check_disk(struct doctor *doctor)
 {
-    int descriptor = open_unnamed(doctor->dir);
+    int descriptor = unnamed_file_open(doctor->dir);
     if (descriptor < 0) {
         say(doctor, VERDICT_FAIL, "disk", "cannot make a file in %s: %s; use another directory",
             doctor->dir, strerror(errno));

@@ -1,7 +1,7 @@
 /* start_room.c - whether a host has room for what Open MPI puts there when ranks start. */
 #include "start_room.h"
 
-#include "../scheduler/memory.h"
+#include "unnamed_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,22 +14,6 @@ const char *start_room_temporary(void)
 {
     const char *path = getenv("TMPDIR");
     return path != NULL && path[0] != '\0' ? path : "/tmp";
-}
-
-/* An open file without a name, or -1 with errno. */
-static int open_unnamed(const char *dir)
-{
-    int descriptor = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (descriptor >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-        return descriptor;
-    size_t size = strlen(dir) + sizeof "/.sheaf-room-XXXXXX";
-    char *path = memory_allocate(size);
-    snprintf(path, size, "%s/.sheaf-room-XXXXXX", dir);
-    descriptor = mkostemp(path, O_CLOEXEC);
-    if (descriptor >= 0)
-        unlink(path);
-    free(path);
-    return descriptor;
 }
 
 /* Where space cannot be set aside. */
@@ -50,7 +34,7 @@ static int write_all(int descriptor, uint64_t bytes)
 
 int start_room_try(const char *dir, uint64_t bytes)
 {
-    int descriptor = open_unnamed(dir);
+    int descriptor = unnamed_file_open(dir);
     if (descriptor < 0)
         return errno;
     int result = fallocate(descriptor, 0, 0, (off_t)bytes) == 0 ? 0 : errno;

@@ -8,6 +8,7 @@
 #include "../../runtime/segment_file.h"
 #include "../../scheduler/check.h"
 #include "../../scheduler/memory.h"
+#include "folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,23 +31,6 @@ struct fuzz_run {
     uint64_t fact_count;
     bool is_damaged;
 };
-
-static char folder[256];
-
-static void remove_folder(void)
-{
-    rmdir(folder);
-}
-
-static void make_folder(void)
-{
-    const char *parent = getenv("TMPDIR");
-    int length =
-        snprintf(folder, sizeof folder, "%s/sheaf-fuzz-XXXXXX", parent != NULL ? parent : "/tmp");
-    CHECK(length > 0 && (size_t)length < sizeof folder);
-    CHECK(mkdtemp(folder) != NULL);
-    atexit(remove_folder);
-}
 
 static void put(unsigned char *bytes, uint64_t value, size_t width)
 {
@@ -89,7 +73,7 @@ static void write_segment(uint64_t start_seq, const uint8_t *data, size_t size, 
     unsigned char *bytes = memory_copy(data, size);
     if (is_mended)
         mend(bytes, size, start_seq);
-    char *path = segment_path(folder, start_seq, SEGMENT_SUFFIX);
+    char *path = segment_path(fuzz_folder(), start_seq, SEGMENT_SUFFIX);
     FILE *file = fopen(path, "w");
     CHECK(file != NULL && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
     free(path);
@@ -98,7 +82,7 @@ static void write_segment(uint64_t start_seq, const uint8_t *data, size_t size, 
 
 static void remove_segment(uint64_t start_seq)
 {
-    char *path = segment_path(folder, start_seq, SEGMENT_SUFFIX);
+    char *path = segment_path(fuzz_folder(), start_seq, SEGMENT_SUFFIX);
     unlink(path);
     free(path);
 }
@@ -134,20 +118,19 @@ static void scan(void)
     struct fuzz_run run = {0};
     struct fuzz_run part = {0};
     struct journal_recovery recovery = {.replay = replay, .damaged = damaged, .context = &run};
-    int code = journal_scan(folder, &recovery, NULL);
+    int code = journal_scan(fuzz_folder(), &recovery, NULL);
     CHECK(code == 0 || code == SHEAF_ERROR_IDENTITY);
     CHECK(code != 0 || recovery.last_seq == run.last_seq);
     recovery = (struct journal_recovery){
         .replay = replay, .damaged = damaged, .matters = matters, .context = &part};
-    CHECK(journal_scan(folder, &recovery, NULL) == code);
+    CHECK(journal_scan(fuzz_folder(), &recovery, NULL) == code);
     CHECK(part.is_damaged || part.fact_count <= run.fact_count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static FILE *nowhere;
-    if (folder[0] == '\0') {
-        make_folder();
+    if (nowhere == NULL) {
         nowhere = fopen("/dev/null", "w");
         CHECK(nowhere != NULL);
     }
@@ -159,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (first_size < size - 1)
         write_segment(SECOND_START_SEQ, data + 1 + first_size, size - 1 - first_size, is_mended);
     scan();
-    int code = journal_verify(folder, nowhere, NULL);
+    int code = journal_verify(fuzz_folder(), nowhere, NULL);
     CHECK(code == 0 || code == SHEAF_ERROR_DAMAGED || code == SHEAF_ERROR_IDENTITY);
     remove_segment(0);
     remove_segment(SECOND_START_SEQ);
