@@ -301,6 +301,10 @@ mkdir -p "$DIR/logs"
 sleep 1000 &
 say "started 1 $! $(hostname)"
 progress 1 10
+for look in $(seq 200); do # until the launcher watches it, by a pidfd
+    ! grep -qs "^Pid:[[:space:]]*$!\$" /proc/[0-9]*/fdinfo/* || break
+    sleep 0.05
+done
 kill -KILL $!
 sleep 1000
 END
