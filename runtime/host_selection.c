@@ -36,10 +36,7 @@ say(const struct host_selection *selection, const char *format, ...)
  * Unless it does not get there either. */
 static bool says_something(const struct host_selection *selection)
 {
-    bool has_reached_one = false;
-    for (size_t i = 0; i < selection->list->count; i++)
-        has_reached_one |= selection->list->hosts[i].has_answered;
-    return has_reached_one || selection->has_failed_to_start;
+    return host_list_has_answered(selection->list) || selection->has_failed_to_start;
 }
 
 /* Two hosts are out for the same reason: but for their own names in it. */

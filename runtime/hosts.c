@@ -306,6 +306,14 @@ bool host_is_called(const struct host *host, const char *own)
     return host_names_are_same(host->name, strlen(host->name), own);
 }
 
+bool host_list_has_answered(const struct host_list *list)
+{
+    bool has_answered = false;
+    for (size_t i = 0; i < list->count; i++)
+        has_answered |= list->hosts[i].has_answered;
+    return has_answered;
+}
+
 uint32_t host_list_usable_count(const struct host_list *list)
 {
     uint32_t count = list->unnamed_count;

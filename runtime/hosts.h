@@ -46,6 +46,8 @@ bool host_is_called(const struct host *host, const char *own);
 /* The same of a name that need not end with NUL. */
 bool host_names_are_same(const char *name, size_t size, const char *own);
 
+/* Whether any host has ever answered over the network. */
+bool host_list_has_answered(const struct host_list *list);
 /* How many can be used. */
 uint32_t host_list_usable_count(const struct host_list *list);
 /* "a:4,b": those that can be used, for --host of mpirun. The caller owns it. NULL when all can, so

@@ -38,8 +38,8 @@
 #define BACKOFF_MIN_NS SHEAF_NS_PER_S
 #define BACKOFF_MAX_NS (30 * SHEAF_NS_PER_S)
 
-/* While not one master has started the cause is likely to stay: a wrong option. Of several hosts
- * one may be the cause, and be left out. */
+/* While not one master has started the cause is likely to stay: a wrong option, or the name of a
+ * host. Of several that have answered one may be the cause, and be left out. */
 enum { RESTARTS_BEFORE_START_MAX = 2 };
 
 enum { EXIT_STOPPED = 3, EXIT_CANNOT_GO_ON = 4 };
@@ -472,8 +472,8 @@ static bool restart(struct launcher *launcher, const struct launch_result *resul
     launcher->failures = made_progress(launcher, result) ? 1 : launcher->failures + 1;
     uint32_t restarts_max = launcher->options->restarts_max;
     bool is_somebody_elses_doing = result->how == LAUNCH_DIED && result->was_killed;
-    if (!launcher->was_started && !is_somebody_elses_doing && launcher->hosts.count == 0 &&
-        restarts_max > RESTARTS_BEFORE_START_MAX)
+    if (!launcher->was_started && !is_somebody_elses_doing &&
+        !host_list_has_answered(&launcher->hosts) && restarts_max > RESTARTS_BEFORE_START_MAX)
         restarts_max = RESTARTS_BEFORE_START_MAX;
     bool is_told = strcmp(launcher->told, result->text) == 0;
     const char *text = is_told ? "the same again" : result->text;

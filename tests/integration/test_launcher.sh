@@ -605,6 +605,17 @@ END
 }
 
 # mpirun gets there by a way that is not known here.
+hosts_that_nobody_knows_are_not_tried_for_long()
+{
+    given <<'END'
+echo "ssh: Could not resolve hostname a.invalid: Name or service not known" >&2
+exit 255
+END
+    hosts_there
+    launch_on a.invalid
+    status_is 4 && launches_are 1 && says "giving up after 2 restarts"
+}
+
 hosts_that_never_answered_are_used_as_given()
 {
     given <<'END'
@@ -707,6 +718,7 @@ check torn_and_mixed_output_is_understood torn_and_mixed_output_is_understood
 check noise_goes_to_the_log_only noise_goes_to_the_log_only
 check hosts_that_are_gone_are_left_out_and_come_back hosts_that_are_gone_are_left_out_and_come_back
 check run_without_any_host_left_can_be_continued run_without_any_host_left_can_be_continued
+check hosts_that_nobody_knows_are_not_tried_for_long hosts_that_nobody_knows_are_not_tried_for_long
 check hosts_that_never_answered_are_used_as_given hosts_that_never_answered_are_used_as_given
 check stop_nobody_asked_for_follows_a_lost_host stop_that_nobody_asked_for_follows_a_lost_host
 check killed_question_is_asked_again killed_question_is_asked_again
