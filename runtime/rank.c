@@ -361,6 +361,8 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
     free(rank->mpi_environment);
     transport_destroy(rank->transport);
     rank_witness_end(rank->witness);
+    if (rank->options->world != NULL)
+        world_files_note_end(rank->options->world);
     session_close(!is_clean, status, WATCHDOG_S);
     return status;
 }

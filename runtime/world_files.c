@@ -420,6 +420,13 @@ void world_files_note_rank(const char *world, bool is_mpi_up)
     free(dir);
 }
 
+void world_files_note_end(const char *world)
+{
+    char *dir = directory_of(world);
+    world_files_sweep(dir);
+    free(dir);
+}
+
 static void remove_records(const char *world)
 {
     char *folder = memory_copy_string(world);

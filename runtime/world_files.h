@@ -18,6 +18,10 @@ void world_files_note_mpirun(const char *world, const char *base);
  * earlier worlds have left here. After that: completes it, where it has to be. */
 void world_files_note_rank(const char *world, bool is_mpi_up);
 
+/* In a rank that leaves: removes what earlier worlds have left here, which may not have ended on
+ * this host when the rank began. */
+void world_files_note_end(const char *world);
+
 /* Removes what is left on this host by worlds of the run in `dir` that have ended, for certain. */
 void world_files_sweep(const char *dir);
 /* The same again and again until there are no records, for some seconds: the last processes of a
