@@ -330,6 +330,11 @@ bool master_ends_cleanly(const struct master *master)
     return !master->anybody_was_lost;
 }
 
+const char *master_run_directory(const struct master *master)
+{
+    return run_directory_path(master->directory);
+}
+
 const char *master_result_path(const struct master *master)
 {
     if (master->status != 0 || strcmp(master->job.output_path, "-") != 0)

@@ -78,6 +78,8 @@ uint64_t master_tasks_ended(const struct master *master);
 struct run_summary master_summarize(const struct master *master);
 /* Somebody could run more than there is for him at present. */
 bool master_has_idle_slot(const struct master *master);
+/* Borrowed. */
+const char *master_run_directory(const struct master *master);
 /* Where the published output is when it belongs on standard output; NULL otherwise. */
 const char *master_result_path(const struct master *master);
 

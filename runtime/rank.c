@@ -46,6 +46,8 @@ struct rank {
     bool has_worker;
     const char *worker_failure; /* why it cannot work, or NULL; borrowed */
     char *mpi_environment;      /* of tasks; NULL: empty */
+    char *run_dir;              /* of a master without a launcher; NULL: it has one, ... */
+    char *world;                /* ... which keeps the records of the world, see world_files.h */
     pid_t parent;
     pid_t witness; /* 0: none */
     uint64_t next_parent_check_ns;
@@ -314,6 +316,28 @@ static int begin_master(struct rank *rank, struct master_job *job, struct sheaf_
     return code;
 }
 
+/* Where no launcher does it, and so for the host of the master alone. */
+static void begin_world(struct rank *rank)
+{
+    if (rank->options->is_under_launcher)
+        return;
+    rank->run_dir = memory_copy_string(rank->stages != NULL ? stage_run_directory(rank->stages)
+                                                            : master_run_directory(rank->master));
+    rank->world = world_files_begin(rank->run_dir);
+    if (rank->world != NULL)
+        world_files_note_rank(rank->world, false);
+}
+
+/* mpirun, which is still there, removes what this world has. */
+static void end_world(struct rank *rank, bool is_clean)
+{
+    if (rank->options->world != NULL)
+        world_files_note_end(rank->options->world);
+    if (rank->run_dir != NULL)
+        world_files_finish(rank->run_dir, rank->world, is_clean);
+    free(rank->run_dir);
+}
+
 /* A job in stages has a master for each. */
 static int loop_stages(struct rank *rank, struct sheaf_error *error)
 {
@@ -340,6 +364,8 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
     code = load_code;
     if (is_master && code == 0)
         code = begin_master(rank, job, error);
+    if (is_master && code == 0)
+        begin_world(rank);
     if (rank->has_worker && (!is_master || code == 0)) {
         struct rank_worker_options options = {.transport = rank->transport,
                                               .spawner = rank->spawner,
@@ -361,8 +387,7 @@ static int run(struct rank *rank, struct master_job *job, int load_code, struct 
     free(rank->mpi_environment);
     transport_destroy(rank->transport);
     rank_witness_end(rank->witness);
-    if (rank->options->world != NULL)
-        world_files_note_end(rank->options->world);
+    end_world(rank, is_clean);
     session_close(!is_clean, status, WATCHDOG_S);
     return status;
 }

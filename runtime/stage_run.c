@@ -480,6 +480,11 @@ bool stage_run_ends_cleanly(const struct stage_run *run)
     return !run->anybody_was_lost;
 }
 
+const char *stage_run_directory(const struct stage_run *run)
+{
+    return run_directory_path(run->directory);
+}
+
 const char *stage_run_result_path(const struct stage_run *run)
 {
     bool is_to_stdout = strcmp(run->job.output_path, "-") == 0;

@@ -26,6 +26,7 @@ int stage_run_finish(struct stage_run *run, struct master **master, int code);
 
 /* As of a master. */
 bool stage_run_ends_cleanly(const struct stage_run *run);
+const char *stage_run_directory(const struct stage_run *run);
 const char *stage_run_result_path(const struct stage_run *run);
 
 #endif

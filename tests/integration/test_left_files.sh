@@ -89,6 +89,35 @@ next_start_removes_what_a_killed_run_left()
     no_file_is_left_of all
 }
 
+# Without a launcher.
+plain_run()
+{
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 TMPDIR=$sessions/plain \
+        mpirun --oversubscribe -n 3 "$sheaf" run "$TEST_PLUGINS/ledger.so" \
+        --quiet --tasks 20 -p milliseconds=10 -p ledger="$work/plain.ledger" -p held=16 \
+        -p release="$work/plain.go" --slots 2 --dir "$work/plain" >plain.out 2>>plain.said
+}
+
+plain_run_has_begun()
+{
+    local rank
+    [ -s plain.ledger ] && rank=$(pid_of_rank "$work/plain" 1) &&
+        segments=$(segments_of_rank "$rank") && [ -n "$segments" ]
+}
+
+next_start_without_a_launcher_removes_what_a_killed_run_left()
+{
+    mkdir -p "$sessions/plain"
+    plain_run &
+    wait_for 60 plain_run_has_begun || { cat plain.said; fail "no task runs"; return 1; }
+    mpirun=$(pgrep -P $! -x 'mpirun|mpirun.openmpi|orterun|prterun')
+    kill_all_of plain || return 1
+    segments_are_there || { fail "nothing was left in /dev/shm, so this shows nothing"; return 1; }
+    touch plain.go
+    plain_run || { cat plain.said; fail "exit status $?"; return 1; }
+    no_file_is_left_of plain
+}
+
 killed_launcher_leaves_nothing()
 {
     begun_run_of alone || return 1
@@ -222,6 +251,8 @@ journal_before_an_edit_goes_at_once()
 check undisturbed_run_leaves_nothing undisturbed_run_leaves_nothing
 check killed_mpirun_leaves_nothing killed_mpirun_leaves_nothing
 check next_start_removes_what_a_killed_run_left next_start_removes_what_a_killed_run_left
+check next_start_without_a_launcher_removes_what_a_killed_run_left \
+    next_start_without_a_launcher_removes_what_a_killed_run_left
 check killed_launcher_leaves_nothing killed_launcher_leaves_nothing
 check other_runs_keep_what_they_have other_runs_keep_what_they_have
 for name in staged_files_of_killed_copies_go_at_the_end_of_the_run \
