@@ -3,8 +3,8 @@
  * DIR/worlds holds a record (world_record.h) for each host of each world that runs: one of mpirun,
  * made before it starts, and one of the ranks of a host, made before MPI starts there. The launcher
  * removes the records of a world that has ended, and what they name on its host; the next start's
- * ranks do so on theirs, where a host, or a daemon of mpirun's on it, was killed. Without a launcher
- * the master keeps one for its own host. */
+ * ranks do so on theirs, where a host, or a daemon of mpirun's on it, was killed. Without a
+ * launcher the master keeps one for its own host. */
 #ifndef SHEAF_WORLD_FILES_H
 #define SHEAF_WORLD_FILES_H
 

@@ -6,7 +6,8 @@
  *     STRIKE_FILE  counts the calls of each kind (uint64_t, in the order of `enum kind`); shared by
  *                  all processes of the run, so that each number comes once, restarts included
  *     STRIKE_AT    "KIND NUMBER SIGNAL": that call of that kind sends its process the signal
- *     STRIKE_LOG   gets a line then, "TIME_MS KIND SIGNAL PROCESS DESCENDANT..."
+ *     STRIKE_LOG   gets a line then, "TIME_MS KIND SIGNAL PROCESS OTHER...":
+ *                  its descendants, who leads its group, and whom that keeps waiting
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -67,15 +68,39 @@ static int add_children(pid_t process, pid_t *found, int count)
     return count;
 }
 
+/* 0 when that cannot be told. */
+static pid_t parent_of(pid_t process)
+{
+    char path[64];
+    char text[512];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    FILE *file = fopen(path, "re");
+    size_t size = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    text[size] = '\0';
+    const char *name_end = strrchr(text, ')');
+    if (name_end == NULL || sscanf(name_end + 1, " %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
 static void strike(void)
 {
     counts = NULL; /* what follows is no call of the program's */
-    static pid_t processes[DESCENDANTS_MAX];
+    static pid_t processes[DESCENDANTS_MAX + 2];
     static char line[16 * DESCENDANTS_MAX];
     int count = 0;
     processes[count++] = getpid();
     for (int i = 0; i < count; i++)
         count = add_children(processes[i], processes, count);
+    /* A shell misses what it waits for; each command has a group of its own. An executor whose
+     * command stands still does not report what it has done before. */
+    if (own_kind == COMMAND)
+        processes[count++] = getpgrp();
+    if (own_kind == COMMAND && struck_signal == SIGSTOP)
+        processes[count++] = parent_of(getpgrp());
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int length =
