@@ -39,6 +39,12 @@ static bool says_something(const struct host_selection *selection)
     return host_list_has_answered(selection->list) || selection->has_failed_to_start;
 }
 
+/* ssh finds no address for the name: then mpirun, which uses it, has none either. */
+static bool is_unknown(const struct host *host)
+{
+    return strstr(host->reason, "Could not resolve hostname") != NULL;
+}
+
 /* Two hosts are out for the same reason: but for their own names in it. */
 static bool are_out_alike(const struct host *left, const struct host *right)
 {
@@ -176,7 +182,7 @@ void host_selection_ask(struct host_selection *selection)
     selection->has_asked = true;
     if (!says_something(selection))
         for (size_t i = 0; i < list->count; i++)
-            list->hosts[i].is_gone = false;
+            list->hosts[i].is_gone &= is_unknown(&list->hosts[i]);
     leave_out_blamed(list);
     tell(selection, was_gone);
     free(was_gone);

@@ -393,10 +393,8 @@ static int launch_once(struct launcher *launcher, struct launch_result *result,
         return 0;
     }
     if (launcher->hosts.count > 0 && host_list_usable_count(&launcher->hosts) == 0) {
-        const struct host *first = &launcher->hosts.hosts[0];
         result->how = LAUNCH_NO_START;
-        snprintf(result->text, sizeof result->text, "no host is left (%s: %s)", first->name,
-                 first->reason);
+        snprintf(result->text, sizeof result->text, "no host is left");
         return 0;
     }
     int code = launch_on(launcher, result, error);
@@ -475,6 +473,11 @@ static bool restart(struct launcher *launcher, const struct launch_result *resul
     if (!launcher->was_started && !is_somebody_elses_doing &&
         !host_list_has_answered(&launcher->hosts) && restarts_max > RESTARTS_BEFORE_START_MAX)
         restarts_max = RESTARTS_BEFORE_START_MAX;
+    if (!launcher->was_started && !host_list_has_answered(&launcher->hosts) &&
+        launcher->hosts.count > 0 && host_list_usable_count(&launcher->hosts) == 0) {
+        say(launcher, "error: %s; is a name misspelt?", result->text);
+        return false;
+    }
     bool is_told = strcmp(launcher->told, result->text) == 0;
     const char *text = is_told ? "the same again" : result->text;
     if (launcher->failures > restarts_max) {

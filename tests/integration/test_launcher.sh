@@ -605,15 +605,28 @@ END
 }
 
 # mpirun gets there by a way that is not known here.
-hosts_that_nobody_knows_are_not_tried_for_long()
+# told_times TEXT NUMBER
+told_times()
+{
+    [ "$(grep -c -- "$1" "$work/said")" = "$2" ] || fail "not told $2 times: $1"
+}
+
+hosts_that_nobody_knows_are_told_once()
 {
     given <<'END'
-echo "ssh: Could not resolve hostname a.invalid: Name or service not known" >&2
+started 1
+ended 0 0 0 .
+END
+    cat >"$work/agent.unknown" <<'END'
+#!/usr/bin/env bash
+echo "ssh: Could not resolve hostname $1: Name or service not known" >&2
 exit 255
 END
-    hosts_there
-    launch_on a.invalid
-    status_is 4 && launches_are 1 && says "giving up after 2 restarts"
+    chmod +x "$work/agent.unknown"
+    launch --host a.invalid,b.invalid --mpi-option --mca --mpi-option plm_rsh_agent \
+        --mpi-option "$work/agent.unknown"
+    status_is 4 && [ ! -e "$work/launches" ] && told_times 'Could not resolve' 1 &&
+        says "2 hosts are left out" && says "error: no host is left"
 }
 
 hosts_that_never_answered_are_used_as_given()
@@ -718,7 +731,7 @@ check torn_and_mixed_output_is_understood torn_and_mixed_output_is_understood
 check noise_goes_to_the_log_only noise_goes_to_the_log_only
 check hosts_that_are_gone_are_left_out_and_come_back hosts_that_are_gone_are_left_out_and_come_back
 check run_without_any_host_left_can_be_continued run_without_any_host_left_can_be_continued
-check hosts_that_nobody_knows_are_not_tried_for_long hosts_that_nobody_knows_are_not_tried_for_long
+check hosts_that_nobody_knows_are_told_once hosts_that_nobody_knows_are_told_once
 check hosts_that_never_answered_are_used_as_given hosts_that_never_answered_are_used_as_given
 check stop_nobody_asked_for_follows_a_lost_host stop_that_nobody_asked_for_follows_a_lost_host
 check killed_question_is_asked_again killed_question_is_asked_again
