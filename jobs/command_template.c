@@ -205,8 +205,9 @@ int command_template_create(const char *text, const struct command_template_opti
     if (created->shell != NULL) {
         created->evaluation = shell_evaluation_of(created->text, shell);
         code = write_script(created, options, error);
-    } else
+    } else {
         cut_into_words(created, options);
+    }
     if (code != 0)
         command_template_destroy(created);
     else
@@ -287,8 +288,7 @@ static int refuse_value(const struct command_template *command, const struct com
     return sheaf_error_set(
         error, SHEAF_ERROR_INPUT,
         "the value \"%.*s\"%s %s: there the shell may run what stands in a value. Give the value "
-        "to "
-        "a script as an argument",
+        "to a script as an argument",
         (int)(size < SHOWN_BYTES ? size : SHOWN_BYTES), (const char *)words->scratch.data,
         size > SHOWN_BYTES ? "..." : "",
         is_program ? "is more than a plain word, and the command has something evaluated (eval, "
